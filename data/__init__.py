@@ -1,0 +1,1 @@
+"""Reference values and small data sets; no code."""

@@ -1,0 +1,1 @@
+"""Expected values with tolerance and source (CSV); no code."""

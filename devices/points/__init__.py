@@ -1,0 +1,1 @@
+"""Operating points (TOML); no code."""

@@ -1,0 +1,1 @@
+"""Saved placements (TOML); no code."""
