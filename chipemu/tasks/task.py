@@ -1,0 +1,128 @@
+"""What a task is: labelled presentations, cut into fixed splits, and the input rates that encode them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from chipemu.errors import InputError, UnknownNameError
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A classification task as a chip sees it: one presentation is one vector of constant source rates.
+
+    Parameters
+    ----------
+    name : str
+        Name under which `load_task` knows it.
+    classes : tuple of str
+        Class names; label `i` is `classes[i]`.
+    source_names : tuple of str
+        One name for each spike source, in the order of the columns of `rates`.
+    splits : mapping of split name to (x, y)
+        `x` float (presentation, feature) [1], what the float references are trained on; `y` int (presentation,).
+        The rates are affine in `x`, so a linear read-out of one can do exactly what a linear read-out of the other can.
+    rates : mapping of split name to array
+        Source rates (presentation, source) [Hz].
+    window_s : float
+        Default length of one presentation [s].
+    target_rate_hz : float
+        Default rate asked of the unit of the right class [Hz].
+    summary : str
+        One sentence for lists.
+
+    Raises
+    ------
+    InputError
+        If the arrays of a split disagree in length, or a label or a rate is out of range.
+
+    Examples
+    --------
+    >>> from chipemu.tasks import load_task
+    >>> task = load_task("binary")
+    >>> task.n_sources, task.rates["test"].shape
+    (8, (200, 8))
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    source_names: tuple[str, ...]
+    splits: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    rates: Mapping[str, np.ndarray]
+    window_s: float
+    target_rate_hz: float
+    summary: str
+
+    def __post_init__(self) -> None:
+        for split, (x, y) in self.splits.items():
+            rates = self.rates[split]
+            _check_split(self, split, x, y, rates)
+            for array in (x, y, rates):
+                array.setflags(write=False)
+
+    @property
+    def n_sources(self) -> int:
+        """Number of spike sources the task needs."""
+        return len(self.source_names)
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.classes)
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of a guess that ignores the input, with equally likely classes [1]."""
+        return 1.0 / self.n_classes
+
+    def with_permuted_labels(self, seed: int, splits: tuple[str, ...] = ("train", "validation")) -> Task:
+        """Return the same presentations with the labels of some splits shuffled: a control that must fail to learn.
+
+        Parameters
+        ----------
+        seed : int
+            Seed of the permutation; one permutation per split.
+        splits : tuple of str
+            Splits whose labels are shuffled. The test split keeps its labels by default, so that it can tell.
+
+        Returns
+        -------
+        Task
+
+        Raises
+        ------
+        UnknownNameError
+            If the task has no split of that name.
+
+        Examples
+        --------
+        >>> from chipemu.tasks import load_task
+        >>> task = load_task("binary")
+        >>> permuted = task.with_permuted_labels(seed=1)
+        >>> bool((permuted.splits["train"][1] == task.splits["train"][1]).all())
+        False
+        """
+        for split in splits:
+            if split not in self.splits:
+                raise UnknownNameError("split", split, self.splits)
+        rng = np.random.default_rng(seed)
+        shuffled = {split: (self.splits[split][0], rng.permutation(self.splits[split][1])) for split in splits}
+        return replace(self, splits={**self.splits, **shuffled})
+
+
+def _check_split(task: Task, split: str, x: np.ndarray, y: np.ndarray, rates: np.ndarray) -> None:
+    """Refuse a split whose arrays do not belong together."""
+    where = f"task {task.name!r}, split {split!r}"
+    if not len(x) == len(y) == len(rates):
+        raise InputError(f"{where}: {len(x)} feature rows, {len(y)} labels and {len(rates)} rate rows must be equal.")
+    if rates.ndim != 2 or rates.shape[1] != task.n_sources:
+        raise InputError(f"{where}: rates have shape {rates.shape}; the task names {task.n_sources} sources.")
+    if not np.isfinite(rates).all() or (rates < 0).any():
+        raise InputError(f"{where}: every source rate must be finite and at least 0 Hz.")
+    if y.size and not 0 <= y.min() <= y.max() < task.n_classes:
+        raise InputError(f"{where}: labels run from {y.min()} to {y.max()}; there are {task.n_classes} classes.")
