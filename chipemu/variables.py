@@ -1,0 +1,222 @@
+"""Every variable that chipemu saves: its name, dimensions, unit, kind of number and meaning, stated once.
+
+A file can hold nothing else. A new result begins with a line in `DECLARED`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from chipemu.errors import InputError, UnknownNameError, nearest
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+# NumPy kinds that each declared kind accepts. A count may be float, because a run that failed leaves NaN in its place.
+KINDS = {"real": "f", "count": "iuf", "index": "iu", "text": "UTO", "flag": "b"}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """The declaration of one saved variable.
+
+    Parameters
+    ----------
+    name : str
+        Name in the file; ``*`` stands for the rest of a name.
+    dims : tuple of str
+        Dimensions in order. Study factors may stand before them.
+    unit : str
+        SI unit; "1" for a pure number, "" for text.
+    kind : {"real", "count", "index", "text", "flag"}
+        Kind of number, see `KINDS`.
+    meaning : str
+        One line, written into the file.
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    unit: str
+    kind: str
+    meaning: str
+
+
+_RUN = ("chip", "noise")
+_PROBE = ("run", "probe_neuron", "time")
+_CODE = ("chip", "core", "bias")
+
+# What a study may vary. Each is a dimension with a coordinate of the same name.
+FACTORS = {
+    variable.name: variable
+    for variable in (
+        Variable("device", ("device",), "", "text", "device file"),
+        Variable("where", ("where",), "", "text", "where learning happens: chip, host or oracle"),
+        Variable("rule", ("rule",), "", "text", "plasticity rule"),
+        Variable("mismatch_scale", ("mismatch_scale",), "1", "real", "factor on the standard deviation of mismatch"),
+        Variable("noise_scale", ("noise_scale",), "1", "real", "factor on the amplitude of temporal noise"),
+        Variable("temperature", ("temperature",), "K", "real", "temperature of the die"),
+        Variable("age", ("age",), "s", "real", "time since calibration"),
+        Variable("eta", ("eta",), "1", "real", "learning rate"),
+    )
+}
+
+_RESULTS = (
+    Variable("chip_seed", ("chip",), "1", "index", "seed of the die"),
+    Variable("noise_seed", ("noise",), "1", "index", "seed of temporal noise, order of presentations and rounding"),
+    Variable("checkpoint", ("checkpoint",), "1", "index", "presentations seen when validation was measured"),
+    Variable("status", _RUN, "", "text", "done or failed"),
+    Variable("reason", _RUN, "", "text", "why the run failed; empty if it did not"),
+    Variable("accuracy_test", _RUN, "1", "real", "fraction right on the test split, feedback off; NaN if unopened"),
+    Variable("accuracy_validation", _RUN, "1", "real", "fraction right on the validation split, feedback off"),
+    Variable("accuracy_control", _RUN, "1", "real", "fraction right with the feedback on"),
+    Variable("accuracy_untrained", _RUN, "1", "real", "fraction right before training, feedback off"),
+    Variable("accuracy_ideal", (), "1", "real", "fraction right on the ideal device, feedback off"),
+    Variable("accuracy_linear", (), "1", "real", "softmax regression on the same split"),
+    Variable("accuracy_ann", (), "1", "real", "float network with a hidden layer on the same split"),
+    Variable("accuracy_chance", (), "1", "real", "guessing among equally likely classes"),
+    Variable("target_error_on", _RUN, "Hz", "real", "mean |population rate - target|, feedback on"),
+    Variable("target_error_off", _RUN, "Hz", "real", "mean |population rate - target|, feedback off"),
+    Variable("validation_history", (*_RUN, "checkpoint"), "1", "real", "fraction right on validation at a checkpoint"),
+    Variable("weight", (*_RUN, "post", "pre"), "1", "count", "trained signed weight: CAM words, code or float"),
+    Variable("calibration_success", ("chip",), "1", "flag", "all calibrated quantities within tolerance"),
+)
+_CALIBRATION = (
+    Variable("bias", ("bias",), "", "text", "name of the bias"),
+    Variable("code_coarse", _CODE, "1", "index", "calibrated coarse code"),
+    Variable("code_fine", _CODE, "1", "index", "calibrated fine code"),
+)
+_LEDGER = (
+    Variable("ledger_spikes", _RUN, "1", "count", "output spikes of all neurons"),
+    Variable("ledger_controller_spikes", _RUN, "1", "count", "spikes fired by controllers"),
+    Variable("ledger_control_charge_C", _RUN, "C", "real", "feedback charge delivered into the outputs"),
+    Variable("ledger_weight_writes", _RUN, "1", "count", "CAM words or plastic codes whose value changed"),
+    Variable("ledger_uploads", _RUN, "1", "count", "weight images sent to the chip"),
+    Variable("ledger_host_operations", _RUN, "1", "count", "updates and decisions made outside the chip"),
+    Variable("ledger_clipped_words", _RUN, "1", "count", "CAM words asked for that did not fit"),
+    Variable("ledger_calibration_trials", _RUN, "1", "count", "trials run to calibrate the die"),
+    Variable("ledger_code_reads", _RUN, "1", "count", "plastic code images read by the host"),
+    Variable("ledger_code_restores", _RUN, "1", "count", "plastic code images written back"),
+    Variable("ledger_chip_time_s", _RUN, "s", "real", "time the chip ran"),
+)
+_RECORDING = (
+    Variable("spike_time", ("spike",), "s", "real", "time of a spike since the start of its run"),
+    Variable("spike_neuron", ("spike",), "1", "index", "neuron of a spike, counted in order of the network"),
+    Variable("spike_run", ("spike",), "1", "index", "run (die or trial) of a spike"),
+    Variable("run", ("run",), "1", "index", "run: one die or trial of an emulator call"),
+    Variable("probe_neuron", ("probe_neuron",), "1", "index", "probed neuron"),
+    Variable("time", ("time",), "s", "real", "time of a probe sample since the start of the run"),
+    Variable("V_mem", _PROBE, "V", "real", "membrane voltage"),
+    Variable("I_*", _PROBE, "A", "real", "current inside a neuron"),
+)
+
+DECLARED = {
+    variable.name: variable for variable in (*FACTORS.values(), *_RESULTS, *_CALIBRATION, *_LEDGER, *_RECORDING)
+}
+
+
+def find(name: str) -> Variable:
+    """Return the declaration of a variable.
+
+    Parameters
+    ----------
+    name : str
+        Name in the file.
+
+    Returns
+    -------
+    Variable
+
+    Raises
+    ------
+    UnknownNameError
+        If no variable of that name is declared.
+
+    Examples
+    --------
+    >>> find("accuracy_test").dims, find("I_mem").unit
+    (('chip', 'noise'), 'A')
+    """
+    if name in DECLARED:
+        return DECLARED[name]
+    for pattern, variable in DECLARED.items():
+        if "*" in pattern and fnmatchcase(name, pattern):
+            return variable
+    raise UnknownNameError("variable", name, DECLARED, where="chipemu/variables.py")
+
+
+def label(dataset: xr.Dataset) -> xr.Dataset:
+    """Return the dataset with the declared unit and meaning on every variable that does not carry them yet.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+
+    Returns
+    -------
+    xarray.Dataset
+        Attributes `units` and `long_name` filled in; a unit that is already there is kept, for `check` to judge.
+
+    Raises
+    ------
+    UnknownNameError
+        If a variable is not declared.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> label(xr.Dataset({"spike_time": ("spike", [0.1])}))["spike_time"].attrs["units"]
+    's'
+    """
+    labelled = dataset.copy()
+    for name in labelled.variables:
+        declared = find(str(name))
+        defaults = {"units": declared.unit, "long_name": declared.meaning}
+        labelled[name].attrs = {key: text for key, text in defaults.items() if text} | labelled[name].attrs
+    return labelled
+
+
+def check(dataset: xr.Dataset, *, where: str = "dataset") -> None:
+    """Refuse a dataset that holds anything undeclared, naming every fault at once.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+    where : str
+        What the message calls it, for example its path.
+
+    Raises
+    ------
+    InputError
+        If a variable is undeclared, or has other dimensions, another unit or another kind of number than declared.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> check(label(xr.Dataset({"spike_time": ("spike", [0.1])})))
+    """
+    faults = [fault for name, variable in dataset.variables.items() for fault in _faults(str(name), variable)]
+    if faults:
+        raise InputError(f"{where} does not follow chipemu/variables.py:\n  " + "\n  ".join(faults))
+
+
+def _faults(name: str, variable: xr.Variable) -> list[str]:
+    """Say what is wrong with one variable."""
+    try:
+        declared = find(name)
+    except UnknownNameError:
+        return [f"{name!r} is not declared; nearest: {', '.join(nearest(name, DECLARED))}"]
+    faults = []
+    core_dims = tuple(dim for dim in variable.dims if dim in declared.dims or dim not in FACTORS)
+    factor_dims = variable.dims[: len(variable.dims) - len(core_dims)]
+    if core_dims != declared.dims or variable.dims != factor_dims + core_dims:
+        faults.append(f"{name!r} has dimensions {variable.dims}; declared {declared.dims}, after any study factors")
+    unit = variable.attrs.get("units", "")
+    if unit != declared.unit:
+        faults.append(f"{name!r} has unit {unit!r}; declared {declared.unit!r}")
+    if variable.dtype.kind not in KINDS[declared.kind]:
+        faults.append(f"{name!r} holds {variable.dtype}; declared as {declared.kind}")
+    elif variable.dtype.kind == "O" and not all(isinstance(value, str) for value in variable.values.flat):
+        faults.append(f"{name!r} holds Python objects; declared as text")
+    return faults
