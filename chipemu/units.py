@@ -16,7 +16,17 @@ MS = 1e3  # s -> ms
 PF = 1e12  # F -> pF
 MV = 1e3  # V -> mV
 
-_EXAMPLE = {"s": "20 ms", "A": "5 pA", "F": "2 pF", "V": "0.7 V", "K": "25 degC", "Hz": "50 Hz", "W": "3 uW", "": "0.2"}
+_EXAMPLE = {
+    "s": "20 ms",
+    "A": "5 pA",
+    "F": "2 pF",
+    "V": "0.7 V",
+    "K": "25 degC",
+    "Hz": "50 Hz",
+    "W": "3 uW",
+    "C": "0.2 pC",
+    "": "0.2",
+}
 _LONGEST_TEXT = 64
 
 

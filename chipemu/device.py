@@ -1,0 +1,271 @@
+"""A chip's description, read from its file and frozen.
+
+A `DeviceSpec` says what a design is: capacities, registers, circuit constants, and how much its dies differ. It knows
+no particular die, and no operating point.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from chipemu.bias import BiasGenerator
+from chipemu.device_file import content_hash, read_device
+from chipemu.device_schema import PARAMETERS, MismatchSection, Section
+from chipemu.device_text import device_text
+from chipemu.operating_point import OperatingPoint, load_point
+from chipemu.quantity import Quantity, look_up
+
+__all__ = [
+    "PARAMETERS",
+    "Bias",
+    "BiasGenerator",
+    "Capacity",
+    "DeviceSpec",
+    "Mismatch",
+    "Noise",
+    "OperatingPoint",
+    "Plastic",
+    "Quantity",
+    "load_device",
+    "load_point",
+]
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What fits on a chip: counts, and the (core, neuron) addresses that stay unused."""
+
+    n_cores: int
+    n_neurons_per_core: int
+    n_cam_words: int
+    n_sram_words: int
+    tag_bits: int
+    n_virtual_sources: int
+    reserved: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Bias:
+    """A register of a core; ``parameter`` is None where its effect is not modelled."""
+
+    name: str
+    parameter: str | None
+    summary: str
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """Fixed spread as the standard deviation of ln(current), complete for every name.
+
+    ``within_core`` is keyed by neuron parameter (and I_spkthr), ``between_cores`` and ``between_dies`` by modelled
+    bias; ``slot`` holds for the pulse of one CAM word.
+    """
+
+    within_core: Mapping[str, float]
+    between_cores: Mapping[str, float]
+    between_dies: Mapping[str, float]
+    slot: float
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Noise in time: factor on kT/C, relative noise of the soma's input current and its time constant [s]."""
+
+    thermal_eta: float
+    input_std: float
+    input_tau: float
+
+
+@dataclass(frozen=True)
+class Plastic:
+    """Synapses that hold a signed code and step it at a presynaptic event.
+
+    A step of the code by one happens with probability min(1, |I_fb| step_window / step_charge), where I_fb is the
+    feedback current [A] of the synapse's neuron; ``step_charge`` [C] has a lognormal spread ``step_mismatch``.
+    One code step is worth ``word_per_code`` CAM words.
+    """
+
+    n_words: int
+    code_max: int
+    word_per_code: float
+    step_charge: float
+    step_window: float
+    step_mismatch: float
+    positive: str
+    negative: str
+    host_access: bool
+
+    @property
+    def step_per_charge(self) -> float:
+        """Probability of a step for each coulomb of feedback charge [1/C]."""
+        return 1.0 / self.step_charge
+
+
+@dataclass(frozen=True)
+class DeviceSpec:
+    """A chip design, as its file describes it. Numbers in SI.
+
+    Parameters
+    ----------
+    name, title, summary, path : str
+        What it is and where it was read.
+    lineage : tuple of str
+        Its name and those of the devices it extends.
+    hash, capacity_hash : str
+        SHA-256 of the resolved content, and of the capacities alone (sources and notes left out).
+    references : mapping
+        Source key to full reference.
+    chip : Capacity
+        Counts.
+    bias_generator : BiasGenerator or None
+        None: currents are exact.
+    biases : mapping
+        Register name to `Bias`.
+    circuit : mapping
+        Constant name to value.
+    mismatch, noise, plastic
+        What differs between dies, in time, and under learning; ``plastic`` is None without plastic synapses.
+    weights : {"words", "float"}
+        Whether a weight is a number of CAM words or any number.
+    signals : tuple of str
+        Local signals that a plasticity rule may read.
+    not_modelled : tuple of str
+        What the description leaves out.
+    """
+
+    name: str
+    title: str
+    summary: str
+    path: str
+    lineage: tuple[str, ...]
+    hash: str
+    capacity_hash: str
+    references: Mapping[str, str]
+    chip: Capacity
+    bias_generator: BiasGenerator | None
+    biases: Mapping[str, Bias]
+    circuit: Mapping[str, float]
+    mismatch: Mismatch
+    noise: Noise
+    plastic: Plastic | None
+    weights: str
+    signals: tuple[str, ...]
+    not_modelled: tuple[str, ...]
+    quantities: Mapping[str, Quantity] = field(repr=False)
+
+    def quantity(self, key: str) -> Quantity:
+        """Value, unit and source of a number of the file.
+
+        Parameters
+        ----------
+        key : str
+            Key path, e.g. ``"circuit.C_mem"``.
+
+        Returns
+        -------
+        Quantity
+            As written in the file, in SI.
+
+        Raises
+        ------
+        UnknownNameError
+            No such number.
+
+        Examples
+        --------
+        >>> print(load_device("dynapse1").quantity("circuit.C_mem"))
+        2 pF
+        """
+        return look_up(self.quantities, key, self.path)
+
+    @property
+    def modelled_biases(self) -> tuple[str, ...]:
+        """Names of the biases that set a parameter, in the order of the file."""
+        return tuple(name for name, entry in self.biases.items() if entry.parameter is not None)
+
+    def __str__(self) -> str:
+        return device_text(self)
+
+
+def load_device(name_or_path: str | Path) -> DeviceSpec:
+    """Read a chip's description.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        A shipped name (`chipemu.library.list_names`) or a path to a TOML file.
+
+    Returns
+    -------
+    DeviceSpec
+        Validated and frozen.
+
+    Raises
+    ------
+    DeviceFileError
+        The file breaks the schema; one line for every fault.
+    UnknownNameError
+        No device of that name.
+
+    Examples
+    --------
+    >>> device = load_device("dynapse1")
+    >>> device.chip.n_cores, device.chip.n_neurons_per_core, len(device.biases)
+    (4, 256, 25)
+    """
+    path, tables, checked, lineage = read_device(name_or_path)
+    capacity = Capacity(**_values(checked.chip))
+    quantities = MappingProxyType(dict(_collect(checked)))
+    biases = {name: Bias(name, entry.parameter, entry.summary) for name, entry in checked.biases.items()}
+    return DeviceSpec(
+        name=checked.name,
+        title=checked.title,
+        summary=checked.summary,
+        path=path,
+        lineage=lineage,
+        hash=content_hash(tables),
+        capacity_hash=content_hash(_values(checked.chip)),
+        references=MappingProxyType(dict(checked.references)),
+        chip=capacity,
+        bias_generator=BiasGenerator(**_values(checked.bias_generator)) if checked.bias_generator else None,
+        biases=MappingProxyType(biases),
+        circuit=MappingProxyType(_values(checked.circuit)),
+        mismatch=_mismatch(checked.mismatch, [name for name, entry in biases.items() if entry.parameter]),
+        noise=Noise(**_values(checked.noise)) if checked.noise else Noise(0.0, 0.0, 5e-3),
+        plastic=Plastic(**_values(checked.plastic)) if checked.plastic else None,
+        weights=checked.weights,
+        signals=tuple(checked.signals),
+        not_modelled=tuple(checked.not_modelled),
+        quantities=quantities,
+    )
+
+
+def _values(section: Section) -> dict[str, Any]:
+    return {name: getattr(section, name).value for name in type(section).model_fields}
+
+
+def _collect(section: Any, prefix: str = "") -> Iterator[tuple[str, Quantity]]:
+    """All quantities of a validated file with their key paths."""
+    if isinstance(section, Quantity):
+        yield prefix, section
+        return
+    items = section.items() if isinstance(section, dict) else ()
+    if isinstance(section, Section):
+        items = ((name, getattr(section, name)) for name in type(section).model_fields)
+    for name, value in items:
+        yield from _collect(value, f"{prefix}.{name}" if prefix else name)
+
+
+def _mismatch(section: MismatchSection | None, bias_names: list[str]) -> Mismatch:
+    def complete(table: str, names: list[str]) -> Mapping[str, float]:
+        given = getattr(section, table) if section else {}
+        return MappingProxyType({name: given.get(name, given["default"]).value if given else 0.0 for name in names})
+
+    return Mismatch(
+        within_core=complete("within_core", [*PARAMETERS, "I_spkthr"]),
+        between_cores=complete("between_cores", bias_names),
+        between_dies=complete("between_dies", bias_names),
+        slot=section.slot.value if section else 0.0,
+    )

@@ -1,0 +1,95 @@
+"""Devices and operating points as tables that fit a terminal of 100 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from chipemu.quantity import Quantity
+
+if TYPE_CHECKING:
+    from chipemu.device import DeviceSpec
+    from chipemu.operating_point import OperatingPoint
+
+WIDTH = 100
+_HEADINGS = {
+    "chip": "capacities",
+    "bias_generator": "bias generator",
+    "circuit": "circuit constants",
+    "mismatch": "mismatch, standard deviation of ln(current)",
+    "noise": "noise",
+    "plastic": "plastic synapses",
+}
+
+
+def device_text(device: DeviceSpec) -> str:
+    """Table of a device: every number with unit and source, and the registers.
+
+    Parameters
+    ----------
+    device : DeviceSpec
+        What is shown.
+
+    Returns
+    -------
+    str
+        Lines of at most 100 columns.
+    """
+    lines = [f"{device.title}  ({device.name}, {device.path}, {device.hash[:12]})", *_wrap(device.summary)]
+    for section, heading in _HEADINGS.items():
+        rows = [(key, value) for key, value in device.quantities.items() if key.split(".")[0] == section]
+        if rows:
+            lines += ["", heading, *_rows((key.split(".", 1)[1], value) for key, value in rows)]
+    lines += ["", "biases", *_bias_rows(device)]
+    lines += ["", f"weights: {device.weights};  local signals: {', '.join(device.signals) or 'none'}"]
+    lines += ["not modelled:", *(line for item in device.not_modelled for line in _wrap(item, "- "))]
+    lines += ["sources:", *(line for key, text in device.references.items() for line in _wrap(f"{key}: {text}"))]
+    return "\n".join(lines)
+
+
+def point_text(point: OperatingPoint) -> str:
+    """Table of an operating point: every current with its source.
+
+    Parameters
+    ----------
+    point : OperatingPoint
+        What is shown.
+
+    Returns
+    -------
+    str
+        Lines of at most 100 columns.
+    """
+    lines = [f"{point.title}  ({point.name}, {point.path}, {point.hash[:12]})", *_wrap(point.summary)]
+    return "\n".join(
+        [*lines, "", *_rows((key.removeprefix("biases."), value) for key, value in point.quantities.items())]
+    )
+
+
+def _rows(rows: Iterable[tuple[str, Quantity]]) -> Iterator[str]:
+    """Name, value, source, note; a long value takes lines of its own."""
+    rows = list(rows)
+    wide = max(len(name) for name, _ in rows)
+    for name, quantity in rows:
+        value = str(quantity)
+        if len(value) > 14:
+            yield from _wrap(value, f"  {name:<{wide}}  ")
+            name, value = "", ""
+        yield _cut(f"  {name:<{wide}}  {value:<14}  {quantity.source:<18}  {quantity.note}")
+
+
+def _bias_rows(device: DeviceSpec) -> Iterator[str]:
+    for name, entry in device.biases.items():
+        yield _cut(f"  {name:<18}  {entry.parameter or '(no effect)':<14}  {entry.summary}")
+
+
+def _cut(line: str) -> str:
+    line = line.rstrip()
+    return line if len(line) <= WIDTH else line[: WIDTH - 3] + "..."
+
+
+def _wrap(text: str, first: str = "") -> list[str]:
+    indent = "  " if not first.strip() or first == "- " else " " * len(first)
+    start = f"  {first}" if first == "- " else first or "  "
+    return textwrap.wrap(text, WIDTH, initial_indent=start, subsequent_indent=indent if first != "- " else "    ")
