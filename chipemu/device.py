@@ -7,13 +7,13 @@ no particular die, and no operating point.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from chipemu.bias import BiasGenerator
 from chipemu.device_file import content_hash, read_device
 from chipemu.device_schema import PARAMETERS, MismatchSection, Section
 from chipemu.device_text import device_text
+from chipemu.frozen_map import FrozenMap
 from chipemu.operating_point import OperatingPoint, load_point
 from chipemu.quantity import Quantity, look_up
 
@@ -155,6 +155,9 @@ class DeviceSpec:
     not_modelled: tuple[str, ...]
     quantities: Mapping[str, Quantity] = field(repr=False)
 
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
     def quantity(self, key: str) -> Quantity:
         """Value, unit and source of a number of the file.
 
@@ -217,7 +220,7 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
     """
     path, tables, checked, lineage = read_device(name_or_path)
     capacity = Capacity(**_values(checked.chip))
-    quantities = MappingProxyType(dict(_collect(checked)))
+    quantities = FrozenMap(dict(_collect(checked)))
     biases = {name: Bias(name, entry.parameter, entry.summary) for name, entry in checked.biases.items()}
     return DeviceSpec(
         name=checked.name,
@@ -227,11 +230,11 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         lineage=lineage,
         hash=content_hash(tables),
         capacity_hash=content_hash(_values(checked.chip)),
-        references=MappingProxyType(dict(checked.references)),
+        references=FrozenMap(dict(checked.references)),
         chip=capacity,
         bias_generator=BiasGenerator(**_values(checked.bias_generator)) if checked.bias_generator else None,
-        biases=MappingProxyType(biases),
-        circuit=MappingProxyType(_values(checked.circuit)),
+        biases=FrozenMap(biases),
+        circuit=FrozenMap(_values(checked.circuit)),
         mismatch=_mismatch(checked.mismatch, [name for name, entry in biases.items() if entry.parameter]),
         noise=Noise(**_values(checked.noise)) if checked.noise else Noise(0.0, 0.0, 5e-3),
         plastic=Plastic(**_values(checked.plastic)) if checked.plastic else None,
@@ -261,7 +264,7 @@ def _collect(section: Any, prefix: str = "") -> Iterator[tuple[str, Quantity]]:
 def _mismatch(section: MismatchSection | None, bias_names: list[str]) -> Mismatch:
     def complete(table: str, names: list[str]) -> Mapping[str, float]:
         given = getattr(section, table) if section else {}
-        return MappingProxyType({name: given.get(name, given["default"]).value if given else 0.0 for name in names})
+        return FrozenMap({name: given.get(name, given["default"]).value if given else 0.0 for name in names})
 
     return Mismatch(
         within_core=complete("within_core", [*PARAMETERS, "I_spkthr"]),

@@ -91,9 +91,7 @@ def _resolve(path: str, own: dict, folder: Path | None, depth: int) -> tuple[dic
             "whose file lies in devices/ or next to this one"
         )
     if depth >= MAX_LINEAGE:
-        raise DeviceFileError(
-            f"{path}: extends: {parent_name!r} is one too many; allowed {MAX_LINEAGE} files in a chain"
-        )
+        raise DeviceFileError(f"{path}: extends: {parent_name!r} makes the chain too long; allowed {MAX_LINEAGE} files")
     missing = [key for key in _OWN_KEYS if key not in own]
     if missing:
         raise DeviceFileError(f"{path}: {missing[0]}: missing; a file that extends another needs its own {missing[0]}")
@@ -117,11 +115,10 @@ def _overlay(below: dict, above: dict) -> dict:
 
 def check(model: type[BaseModel], tables: dict, path: str, error: type[InputError]) -> Any:
     """Validate tables against their form; every fault becomes one line of the error."""
-    references = tables.get("references", {})
+    references = tables.get("references")
+    known = tuple(references) if isinstance(references, dict) else ()
     try:
-        return model.model_validate(
-            tables, context={"references": list(references) if isinstance(references, dict) else []}
-        )
+        return model.model_validate(tables, context={"references": known})
     except ValidationError as fault:
         raise error(fault_text(path, _faults(model, fault))) from None
 

@@ -7,7 +7,7 @@ remembers its source. Nothing here reads files or knows the objects built from t
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, create_model, model_validator
 
 from chipemu.errors import UnitError, nearest, shorten
 from chipemu.quantity import Quantity
@@ -41,13 +41,18 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """Text of a fault: a name that is not in a closed list, with the nearest ones."""
+    return f"unknown {kind} {shorten(name)!r}; nearest: {', '.join(nearest(name, known))}"
+
+
 def provenance(raw: Any, references: Iterable[str], keys: tuple[str, ...], form: str) -> Mapping[str, Any]:
     """Check the inline table around a value: its keys, and a source that the file declares; ValueError says what."""
     if not isinstance(raw, dict):
         raise ValueError(f"{shorten(repr(raw))} has no source; write {form}")
     for key in raw:
         if key not in (*keys, "source", "note"):
-            raise ValueError(f"unknown key {shorten(key)!r}; nearest: {', '.join(nearest(key, (*keys, 'source')))}")
+            raise ValueError(unknown("key", key, (*keys, "source", "note")))
     for key in ("source", "note"):
         if not isinstance(raw.get(key, ""), str):
             raise ValueError(f"{key} = {shorten(repr(raw[key]))} is not text")
@@ -55,9 +60,7 @@ def provenance(raw: Any, references: Iterable[str], keys: tuple[str, ...], form:
         raise ValueError(f"source is missing; write {form}")
     known = (*PLAIN_SOURCES, *references)
     if raw["source"] not in known:
-        raise ValueError(
-            f"unknown source {shorten(raw['source'])!r}; nearest: {', '.join(nearest(raw['source'], known))}"
-        )
+        raise ValueError(unknown("source", raw["source"], known))
     return raw
 
 
@@ -204,6 +207,13 @@ class CircuitSection(Section):
         return self
 
 
+CircuitOverrides = create_model(
+    "CircuitOverrides",
+    __base__=Section,
+    **{name: (kind | None, None) for name, kind in CircuitSection.__annotations__.items()},
+)
+
+
 def check_current_order(circuit: Mapping[str, float]) -> None:
     """A neuron must reset above its floor and below its threshold; ValueError with the three currents."""
     if not circuit["I0"] <= circuit["I_reset"] < circuit["I_spkthr"]:
@@ -295,11 +305,11 @@ def _bias_faults(device: DeviceFile) -> Iterator[str]:
     known = (*PLAIN_SOURCES, *device.references)
     for name, bias in device.biases.items():
         if bias.source not in known:
-            yield f"biases.{name}.source: unknown source {shorten(bias.source)!r}; nearest: {', '.join(nearest(bias.source, known))}"
+            yield f"biases.{name}.source: {unknown('source', bias.source, known)}"
     for table in ("between_cores", "between_dies"):
         for name in getattr(device.mismatch, table, {}):
             if name != "default" and name not in device.biases:
-                yield f"mismatch.{table}: unknown bias {shorten(name)!r}; nearest: {', '.join(nearest(name, device.biases))}"
+                yield f"mismatch.{table}: {unknown('bias', name, device.biases)}"
 
 
 class PointHead(Section):
@@ -313,10 +323,10 @@ class PointHead(Section):
 
 
 class PointFile(Section):
-    """An operating-point file; `biases` and `circuit` are checked against a device by the loader."""
+    """An operating-point file; `biases` are checked against a device by the loader."""
 
     schema_: Literal[1] = Field(alias="schema")
     point: PointHead
     references: REFERENCES = {}
     biases: dict[str, Any]
-    circuit: dict[str, Any] = {}
+    circuit: CircuitOverrides = CircuitOverrides()

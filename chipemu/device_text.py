@@ -36,14 +36,14 @@ def device_text(device: DeviceSpec) -> str:
     str
         Lines of at most 100 columns.
     """
-    lines = [f"{device.title}  ({device.name}, {device.path}, {device.hash[:12]})", *_wrap(device.summary)]
+    lines = [device.title, f"  {device.name}, {device.path}, {device.hash[:12]}", *_wrap(device.summary)]
     for section, heading in _HEADINGS.items():
         rows = [(key, value) for key, value in device.quantities.items() if key.split(".")[0] == section]
         if rows:
             lines += ["", heading, *_rows((key.split(".", 1)[1], value) for key, value in rows)]
     lines += ["", "biases", *_bias_rows(device)]
     lines += ["", f"weights: {device.weights};  local signals: {', '.join(device.signals) or 'none'}"]
-    lines += ["not modelled:", *(line for item in device.not_modelled for line in _wrap(item, "- "))]
+    lines += ["not modelled:", *(line for item in device.not_modelled for line in _wrap(item, "  - "))]
     lines += ["sources:", *(line for key, text in device.references.items() for line in _wrap(f"{key}: {text}"))]
     return "\n".join(lines)
 
@@ -61,10 +61,9 @@ def point_text(point: OperatingPoint) -> str:
     str
         Lines of at most 100 columns.
     """
-    lines = [f"{point.title}  ({point.name}, {point.path}, {point.hash[:12]})", *_wrap(point.summary)]
-    return "\n".join(
-        [*lines, "", *_rows((key.removeprefix("biases."), value) for key, value in point.quantities.items())]
-    )
+    lines = [point.title, f"  {point.name}, {point.path}, {point.hash[:12]}", *_wrap(point.summary)]
+    rows = _rows((key.removeprefix("biases."), value) for key, value in point.quantities.items())
+    return "\n".join([*lines, "", *rows])
 
 
 def _rows(rows: Iterable[tuple[str, Quantity]]) -> Iterator[str]:
@@ -76,20 +75,14 @@ def _rows(rows: Iterable[tuple[str, Quantity]]) -> Iterator[str]:
         if len(value) > 14:
             yield from _wrap(value, f"  {name:<{wide}}  ")
             name, value = "", ""
-        yield _cut(f"  {name:<{wide}}  {value:<14}  {quantity.source:<18}  {quantity.note}")
+        yield from _wrap(quantity.note, f"  {name:<{wide}}  {value:<14}  {quantity.source:<18}  ")
 
 
 def _bias_rows(device: DeviceSpec) -> Iterator[str]:
     for name, entry in device.biases.items():
-        yield _cut(f"  {name:<18}  {entry.parameter or '(no effect)':<14}  {entry.summary}")
+        yield from _wrap(entry.summary, f"  {name:<18}  {entry.parameter or '(no effect)':<14}  ")
 
 
-def _cut(line: str) -> str:
-    line = line.rstrip()
-    return line if len(line) <= WIDTH else line[: WIDTH - 3] + "..."
-
-
-def _wrap(text: str, first: str = "") -> list[str]:
-    indent = "  " if not first.strip() or first == "- " else " " * len(first)
-    start = f"  {first}" if first == "- " else first or "  "
-    return textwrap.wrap(text, WIDTH, initial_indent=start, subsequent_indent=indent if first != "- " else "    ")
+def _wrap(text: str, first: str = "  ") -> list[str]:
+    """Lines of at most WIDTH columns; the ones after the first are indented to where the text began."""
+    return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=" " * len(first)) or [first.rstrip()]

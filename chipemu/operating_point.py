@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from chipemu import bias
 from chipemu.device_file import content_hash, fault_text, read_point
-from chipemu.device_schema import CircuitSection, Limit, PointFile, check_current_order, number, provenance
+from chipemu.device_schema import Limit, PointFile, check_current_order, number, provenance, unknown
 from chipemu.device_text import point_text
-from chipemu.errors import InputError, PointFileError, UnitError, nearest, shorten
+from chipemu.errors import InputError, PointFileError, UnitError, shorten
+from chipemu.frozen_map import FrozenMap
 from chipemu.quantity import Quantity, look_up
 
 if TYPE_CHECKING:
@@ -57,6 +57,9 @@ class OperatingPoint:
     codes: Mapping[str, bias.Code]
     circuit: Mapping[str, float]
     quantities: Mapping[str, Quantity] = field(repr=False)
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
 
     def quantity(self, key: str) -> Quantity:
         """Value, unit and source of a number of the file.
@@ -113,10 +116,10 @@ def load_point(name_or_path: str | Path, device: DeviceSpec) -> OperatingPoint:
     """
     path, tables, checked = read_point(name_or_path)
     faults: list[str] = []
-    quantities: dict[str, Quantity] = {}
-    for key, quantity in _quantities(checked, device, faults):
-        quantities[key] = quantity
-    circuit = {key.removeprefix("circuit."): quantities[key].value for key in quantities if key.startswith("circuit.")}
+    quantities = dict(_quantities(checked, device, faults))
+    overrides = {name: value for name, value in checked.circuit if value is not None}
+    circuit = {name: value.value for name, value in overrides.items()}
+    quantities |= {f"circuit.{name}": value for name, value in overrides.items()}
     faults += _misfits(checked, device, circuit)
     if faults:
         raise PointFileError(fault_text(path, faults))
@@ -128,10 +131,10 @@ def load_point(name_or_path: str | Path, device: DeviceSpec) -> OperatingPoint:
         hash=content_hash(tables),
         devices=tuple(checked.point.device),
         temperature=quantities["temperature"].value,
-        biases=MappingProxyType({name: quantities[f"biases.{name}"].value for name in checked.biases}),
-        codes=MappingProxyType({n: (e["coarse"], e["fine"]) for n, e in checked.biases.items() if "coarse" in e}),
-        circuit=MappingProxyType(circuit),
-        quantities=MappingProxyType(quantities),
+        biases=FrozenMap({name: quantities[f"biases.{name}"].value for name in checked.biases}),
+        codes=FrozenMap({n: (e["coarse"], e["fine"]) for n, e in checked.biases.items() if "coarse" in e}),
+        circuit=FrozenMap(circuit),
+        quantities=FrozenMap(quantities),
     )
 
 
@@ -140,8 +143,6 @@ def _quantities(checked: PointFile, device: DeviceSpec, faults: list[str]) -> It
     readers = [("point.temperature", "temperature", lambda: _temperature(checked.point.temperature))]
     for name, entry in checked.biases.items():
         readers.append((f"biases.{name}", f"biases.{name}", lambda n=name, e=entry: _asked(n, e, device, checked)))
-    for name, entry in checked.circuit.items():
-        readers.append((f"circuit.{name}", f"circuit.{name}", lambda n=name, e=entry: _override(n, e, checked)))
     for shown, key, read in readers:
         try:
             yield key, read()
@@ -156,7 +157,7 @@ def _temperature(text: str) -> Quantity:
 def _asked(name: str, entry: Any, device: DeviceSpec, checked: PointFile) -> Quantity:
     """Current asked of one bias."""
     if name not in device.biases:
-        raise ValueError(f"unknown bias of {device.name}; nearest: {', '.join(nearest(name, device.biases))}")
+        raise ValueError(unknown("bias", name, device.biases))
     table = provenance(entry, checked.references, ("current", "coarse", "fine"), _FORM)
     given = {"current", "coarse", "fine"} & table.keys()
     if given == {"current"}:
@@ -182,21 +183,6 @@ def _in_range(text: Any, limit: Limit) -> float:
         return number(text, limit)
     except UnitError as fault:
         raise ValueError(f"{fault}, {limit}") from None
-
-
-def _override(name: str, entry: Any, checked: PointFile) -> Quantity:
-    """Circuit constant that differs at this point; form and range are those of the device file."""
-    if name not in CircuitSection.model_fields:
-        raise ValueError(f"unknown constant; nearest: {', '.join(nearest(name, CircuitSection.model_fields))}")
-    read = CircuitSection.model_fields[name].metadata[0].func
-    return read(entry, _Context({"references": checked.references}))
-
-
-@dataclass(frozen=True)
-class _Context:
-    """What a field reader takes from pydantic's validation info."""
-
-    context: Mapping[str, Any]
 
 
 def _misfits(checked: PointFile, device: DeviceSpec, circuit: Mapping[str, float]) -> Iterator[str]:
