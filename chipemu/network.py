@@ -1,0 +1,446 @@
+"""Spiking networks as their author thinks of them: sources, populations and projections, no hardware words.
+
+Nothing here knows a device. Capacities, tags and CAM words enter in `chipemu.mapping`.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from chipemu.errors import InputError, UnknownNameError, shorten
+
+RECEPTORS = ("ampa", "nmda", "gaba_a", "gaba_b")
+STORES = ("words", "plastic")
+
+# Far above any chip; they turn a mistyped size into a message instead of a full memory.
+_MOST_UNITS = 100_000
+_MOST_PAIRS = 4_000_000
+_LONGEST_NAME = 80
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """Virtual neurons: spike trains that enter the chip from outside.
+
+    Parameters
+    ----------
+    name : str
+        Name of the group.
+    n : int
+        Number of sources.
+    tags : (n,) tuple of int or None
+        Source tags to use; None lets the mapper choose.
+    """
+
+    name: str
+    n: int
+    tags: tuple[int, ...] | None = None
+
+    def __len__(self):
+        return self.n
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """Silicon neurons that share one operating point, and therefore one set of biases.
+
+    Parameters
+    ----------
+    name : str
+        Name of the population.
+    n : int
+        Number of neurons.
+    point : str
+        Name of the operating point.
+    """
+
+    name: str
+    n: int
+    point: str
+
+    def __len__(self):
+        return self.n
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Synapses from one group to one population.
+
+    Parameters
+    ----------
+    name : str
+        Name of the projection.
+    pre : Sources or Population
+        Sending group.
+    post : Population
+        Receiving population.
+    pairs : (k, 2) int64
+        Index in ``pre`` and index in ``post`` of each synapse; read-only.
+    receptor : str or None
+        Receptor of a fixed projection; None when trained.
+    positive, negative : str or None
+        Receptors that carry positive and negative weights of a trained projection; None when fixed.
+    words : (k,) int64 or None
+        Number of parallel CAM words of each fixed synapse; None when trained.
+    store : str
+        ``"words"``: weights are repeated CAM words; ``"plastic"``: codes of the device's plastic synapses.
+    """
+
+    name: str
+    pre: Sources | Population
+    post: Population
+    pairs: np.ndarray
+    receptor: str | None = None
+    positive: str | None = None
+    negative: str | None = None
+    words: np.ndarray | None = None
+    store: str = "words"
+
+    @property
+    def trained(self) -> bool:
+        """True if the weights arrive with every weight image."""
+        return self.words is None
+
+    def __len__(self):
+        return len(self.pairs)
+
+
+class Network:
+    """Sources, populations and the projections between them, in order of definition.
+
+    Parameters
+    ----------
+    name : str
+        Name of the network.
+
+    Examples
+    --------
+    >>> net = Network("binary")
+    >>> inputs = net.sources("inputs", 8)
+    >>> outputs = net.population("outputs", 20, point="output")
+    >>> weights = net.project_signed(inputs, outputs, positive="ampa", negative="gaba_b", name="weights")
+    >>> print(net)
+    network 'binary': 8 sources, 20 neurons, 160 synapses
+      sources     inputs    8
+      population  outputs  20  point output
+      projection  weights  inputs -> outputs  160 trained pairs (ampa / gaba_b, words)
+    """
+
+    def __init__(self, name: str):
+        self.name = _name(name, "network")
+        self._groups: dict[str, Sources | Population] = {}
+        self._projections: dict[str, Projection] = {}
+
+    def sources(self, name: str, n: int, *, tags=None) -> Sources:
+        """Add a group of spike sources.
+
+        Parameters
+        ----------
+        name : str
+            Name, unique among sources and populations.
+        n : int
+            Number of sources.
+        tags : (n,) sequence of int, optional
+            Source tags to use, all different; by default the mapper chooses free ones.
+
+        Returns
+        -------
+        Sources
+
+        Raises
+        ------
+        InputError
+            The name is taken or not printable, ``n`` is not a positive integer, or the tags do not fit.
+        """
+        count = _count(n, f"sources {shorten(name)!r}", "sources")
+        return self._add(Sources(self._new_name(name, "sources"), count, _tags(tags, count, name)))
+
+    def population(self, name: str, n: int, *, point: str) -> Population:
+        """Add a population of neurons.
+
+        Parameters
+        ----------
+        name : str
+            Name, unique among sources and populations.
+        n : int
+            Number of neurons.
+        point : str
+            Name of the operating point; populations with one point may share cores, others never do.
+
+        Returns
+        -------
+        Population
+
+        Raises
+        ------
+        InputError
+            The name is taken or not printable, or ``n`` is not a positive integer.
+        """
+        count = _count(n, f"population {shorten(name)!r}", "neurons")
+        return self._add(Population(self._new_name(name, "population"), count, _name(point, "operating point")))
+
+    def project(self, pre, post, *, receptor: str, words=1, pairs="all", name: str | None = None) -> Projection:
+        """Add synapses whose number of CAM words never changes.
+
+        Parameters
+        ----------
+        pre : Sources, Population or str
+            Sending group.
+        post : Population or str
+            Receiving population.
+        receptor : str
+            One of `RECEPTORS`.
+        words : int or (k,) array of int
+            Parallel CAM words of each synapse, at least 1.
+        pairs : "all", "one" or (k, 2) array of int
+            Every sender with every receiver, sender i with receiver i, or the listed (sender, receiver) pairs.
+        name : str, optional
+            Name of the projection; by default built from the groups and the receptor.
+
+        Returns
+        -------
+        Projection
+
+        Raises
+        ------
+        InputError
+            A group, pair or number of words does not fit; UnknownNameError for an unknown name.
+        """
+        pre, post = self._ends(pre, post)
+        _known("receptor", receptor, RECEPTORS)
+        name = self._projection_name(name or f"{pre.name}_{post.name}_{receptor}")
+        pairs = _pairs(pairs, pre, post, name)
+        return self._connect(
+            Projection(name, pre, post, pairs, receptor=receptor, words=_words(words, len(pairs), name))
+        )
+
+    def project_signed(
+        self, pre, post, *, positive: str, negative: str, pairs="all", name: str | None = None, store: str = "words"
+    ) -> Projection:
+        """Add trained synapses: signed integer weights that are given anew with every weight image.
+
+        Parameters
+        ----------
+        pre : Sources, Population or str
+            Sending group.
+        post : Population or str
+            Receiving population.
+        positive, negative : str
+            Receptors that carry positive and negative weights, two different ones of `RECEPTORS`.
+        pairs : "all", "one" or (k, 2) array of int
+            As in `project`.
+        name : str, optional
+            Name of the projection; by default built from the groups and the receptors.
+        store : str
+            ``"words"``: repeated CAM words; ``"plastic"``: the device's plastic synapses.
+
+        Returns
+        -------
+        Projection
+
+        Raises
+        ------
+        InputError
+            A group or pair does not fit, or both receptors are one; UnknownNameError for an unknown name.
+        """
+        pre, post = self._ends(pre, post)
+        _known("receptor", positive, RECEPTORS)
+        _known("receptor", negative, RECEPTORS)
+        _known("store", store, STORES)
+        name = self._projection_name(name or f"{pre.name}_{post.name}_{positive}_{negative}")
+        if positive == negative:
+            raise InputError(
+                f"projection {name!r}: positive and negative weights both use receptor {positive!r}, so their sign "
+                f"would be lost; choose two of {', '.join(RECEPTORS)}"
+            )
+        pairs = _pairs(pairs, pre, post, name)
+        return self._connect(Projection(name, pre, post, pairs, positive=positive, negative=negative, store=store))
+
+    @property
+    def source_groups(self) -> tuple[Sources, ...]:
+        """Spike sources in order of definition."""
+        return tuple(group for group in self._groups.values() if isinstance(group, Sources))
+
+    @property
+    def populations(self) -> tuple[Population, ...]:
+        """Populations in order of definition."""
+        return tuple(group for group in self._groups.values() if isinstance(group, Population))
+
+    @property
+    def projections(self) -> tuple[Projection, ...]:
+        """Projections in order of definition."""
+        return tuple(self._projections.values())
+
+    def __getitem__(self, name: str) -> Sources | Population | Projection:
+        """Group or projection called ``name``; UnknownNameError otherwise."""
+        items = self._groups | self._projections
+        if name not in items:
+            raise UnknownNameError("group or projection", name, items, where=f"network {self.name!r}")
+        return items[name]
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of everything but the network's own name, as 64 hexadecimal digits."""
+        text = json.dumps([self._description(), {p.name: projection_hash(p) for p in self.projections}])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _description(self) -> list:
+        sources = [[s.name, s.n, s.tags] for s in self.source_groups]
+        return [sources, [[p.name, p.n, p.point] for p in self.populations]]
+
+    def copy(self) -> "Network":
+        """The same groups and projections in a second network, which later additions to this one do not reach."""
+        other = Network(self.name)
+        other._groups, other._projections = dict(self._groups), dict(self._projections)
+        return other
+
+    def __str__(self):
+        n_sources, n_neurons = (sum(g.n for g in groups) for groups in (self.source_groups, self.populations))
+        lines = [
+            f"network {self.name!r}: {n_sources} sources, {n_neurons} neurons, {sum(map(len, self.projections))} synapses"
+        ]
+        wide = max((len(name) for name in self._groups | self._projections), default=0)
+        for group in self._groups.values():
+            kind, note = ("sources", "") if isinstance(group, Sources) else ("population", f"  point {group.point}")
+            lines.append(f"  {kind:<10}  {group.name:<{wide}} {group.n:>3}{note}")
+        for p in self.projections:
+            kind = f"trained pairs ({p.positive} / {p.negative}, {p.store})" if p.trained else f"pairs ({p.receptor})"
+            lines.append(f"  projection  {p.name:<{wide}}  {p.pre.name} -> {p.post.name}  {len(p)} {kind}")
+        return "\n".join(lines)
+
+    def _add(self, group):
+        self._groups[group.name] = group
+        return group
+
+    def _connect(self, projection):
+        self._projections[projection.name] = projection
+        return projection
+
+    def _new_name(self, name, kind):
+        if _name(name, kind) in self._groups:
+            raise InputError(f"network {self.name!r} already has a group called {name!r}; choose another name")
+        return name
+
+    def _projection_name(self, name):
+        if _name(name, "projection") in self._projections:
+            raise InputError(
+                f"network {self.name!r} already has a projection called {name!r}; choose another with name=..."
+            )
+        return name
+
+    def _ends(self, pre, post):
+        pre, post = self._own(pre), self._own(post)
+        if isinstance(post, Sources):
+            raise InputError(f"sources {post.name!r} cannot receive a projection; only populations have synapses")
+        return pre, post
+
+    def _own(self, group):
+        name = group if isinstance(group, str) else getattr(group, "name", None)
+        if name not in self._groups:
+            raise UnknownNameError("group", shorten(name), self._groups, where=f"network {self.name!r}")
+        if not isinstance(group, str) and self._groups[name] is not group:
+            raise InputError(f"group {name!r} belongs to another network; give the one of {self.name!r}, or its name")
+        return self._groups[name]
+
+
+def projection_hash(projection: Projection) -> str:
+    """SHA-256 of one projection: its ends, receptors, pairs and words, as 64 hexadecimal digits."""
+    p = projection
+    head = json.dumps([p.name, p.pre.name, p.post.name, p.receptor, p.positive, p.negative, p.store])
+    words = b"" if p.words is None else p.words.astype("<i8").tobytes()
+    return hashlib.sha256(head.encode() + b"\0" + p.pairs.astype("<i8").tobytes() + b"\0" + words).hexdigest()
+
+
+def _name(name, kind):
+    if not isinstance(name, str) or not name.strip() or not name.isprintable() or len(name) > _LONGEST_NAME:
+        raise InputError(f"{kind} name {shorten(name)!r} is not usable; give 1 to {_LONGEST_NAME} printable characters")
+    return name
+
+
+def _known(kind, name, known):
+    if name not in known:
+        raise UnknownNameError(kind, shorten(name), known)
+
+
+def _is_integer(value):
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _count(n, item, noun):
+    if not _is_integer(n) or not 1 <= n <= _MOST_UNITS:
+        raise InputError(f"{item} asks for {shorten(n)} {noun}; give a whole number from 1 to {_MOST_UNITS}")
+    return int(n)
+
+
+def _tags(tags, n, name):
+    if tags is None:
+        return None
+    tags = tuple(tags)
+    if len(tags) != n or not all(_is_integer(tag) and tag >= 0 for tag in tags):
+        raise InputError(f"sources {name!r}: {len(tags)} tags for {n} sources; give one whole number >= 0 for each")
+    if len(set(tags)) != n:
+        twice = sorted(tag for tag in set(tags) if tags.count(tag) > 1)
+        raise InputError(f"sources {name!r}: tag {twice[0]} is given to more than one source; each needs its own")
+    return tuple(int(tag) for tag in tags)
+
+
+def _pairs(pairs, pre, post, name):
+    if isinstance(pairs, str):
+        table = _named_pairs(pairs, pre, post, name)
+    else:
+        table = _listed_pairs(pairs, pre, post, name)
+    table.flags.writeable = False
+    return table
+
+
+def _named_pairs(pairs, pre, post, name):
+    _known("pairs", pairs, ("all", "one"))
+    if pairs == "one":
+        if pre.n != post.n:
+            raise InputError(
+                f"projection {name!r}: pairs='one' joins equal numbers, but {pre.name!r} has {pre.n} and "
+                f"{post.name!r} has {post.n}; list the pairs instead"
+            )
+        return np.repeat(np.arange(pre.n)[:, None], 2, axis=1)
+    if pre.n * post.n > _MOST_PAIRS:
+        raise InputError(f"projection {name!r}: {pre.n} x {post.n} pairs are more than {_MOST_PAIRS}; list fewer pairs")
+    # Sorted by receiver, so that the synapses of one neuron lie together.
+    return np.stack([np.tile(np.arange(pre.n), post.n), np.repeat(np.arange(post.n), pre.n)], axis=1)
+
+
+def _listed_pairs(pairs, pre, post, name):
+    table = np.array(pairs)
+    if table.ndim != 2 or table.shape[1] != 2 or not np.issubdtype(table.dtype, np.integer) or not len(table):
+        raise InputError(
+            f"projection {name!r}: pairs have shape {table.shape} of {table.dtype}; give whole numbers (k, 2), k >= 1"
+        )
+    table = table.astype(np.int64)
+    for column, group in enumerate((pre, post)):
+        outside = (table[:, column] < 0) | (table[:, column] >= group.n)
+        if outside.any():
+            row = int(np.flatnonzero(outside)[0])
+            raise InputError(
+                f"projection {name!r}: pair {row} names unit {table[row, column]} of {group.name!r}, "
+                f"which has units 0 to {group.n - 1}"
+            )
+    found, count = np.unique(table, axis=0, return_counts=True)
+    if (count > 1).any():
+        pre_index, post_index = found[np.argmax(count)]
+        raise InputError(
+            f"projection {name!r} lists pair ({pre_index}, {post_index}) {count.max()} times; use words=... for strength"
+        )
+    return table
+
+
+def _words(words, k, name):
+    table = np.asarray(words)
+    if not np.issubdtype(table.dtype, np.integer) or table.shape not in ((), (k,)):
+        raise InputError(f"projection {name!r}: words must be one whole number or one for each of its {k} pairs")
+    if (table < 1).any() or (table > np.iinfo(np.int16).max).any():
+        worst = table.min() if table.min() < 1 else table.max()
+        raise InputError(f"projection {name!r}: {worst} words for a synapse; give 1 to {np.iinfo(np.int16).max}")
+    table = np.broadcast_to(table, (k,)).astype(np.int64)
+    table.flags.writeable = False
+    return table
