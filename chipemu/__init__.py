@@ -10,6 +10,10 @@ __version__ = "0.1.0"
 _HOME = {
     "load_device": "device",
     "load_point": "device",
+    "sample_chip": "chip",
+    "Network": "network",
+    "map_network": "mapping",
+    "Emulator": "emulator",
 }
 
 __all__ = [*_HOME, "__version__"]

@@ -254,6 +254,8 @@ class PlasticSection(Section):
     step_charge: quantity("C", 1e-18, 1e-6, '"0.2 pC"')
     step_window: quantity("s", 1e-8, 1.0, '"20 us"')
     step_mismatch: SIGMA_LN
+    balance: quantity("", 0.0, 100.0, "1.0")
+    forget: quantity("", 0.0, 1.0, "0.001")
     positive: choice(*RECEPTOR_NAMES)
     negative: choice(*RECEPTOR_NAMES)
     host_access: choice(True, False)

@@ -1,0 +1,100 @@
+"""Every non-ideality: its name, what it changes, and its switch.
+
+``EFFECTS`` is the one table; the command line, ``print(chip)`` and the tests all read it.  An effect's scale is 0 when
+switched off, 1 as the device file says, or any other non-negative factor on its standard deviation.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from chipemu.errors import InputError, UnknownNameError
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One non-ideality: name, unit of its size, the arrays it changes, one line of documentation."""
+
+    name: str
+    unit: str
+    changes: tuple[str, ...]
+    summary: str
+    scalable: bool = True
+
+
+_TABLE = (
+    Effect("mismatch_within_core", "sigma(ln)", ("neuron_factor",), "spread of every current from neuron to neuron"),
+    Effect("mismatch_between_cores", "sigma(ln)", ("core_factor",), "spread of every bias from core to core"),
+    Effect("mismatch_between_dies", "sigma(ln)", ("core_factor",), "spread of every bias from die to die"),
+    Effect("mismatch_slot", "sigma(ln)", ("slot_factor",), "spread of the pulse from CAM word to CAM word"),
+    Effect("thermal_noise", "sqrt(kT/C)", ("membrane_kick",), "white charge noise on the membrane capacitor"),
+    Effect("input_noise", "relative", ("input_kick",), "slow (Ornstein-Uhlenbeck) noise on the summed input current"),
+    Effect("bias_quantisation", "code", ("bias_current",), "biases take the nearest coarse/fine code", False),
+    Effect("weight_quantisation", "word", ("amplitude",), "weights are whole CAM words or codes", False),
+    Effect("calibration", "-", ("bias_current",), "biases are tuned per core from spikes before use", False),
+)
+EFFECTS: dict[str, Effect] = {effect.name: effect for effect in _TABLE}
+GROUPS: dict[str, tuple[str, ...]] = {
+    "mismatch": ("mismatch_within_core", "mismatch_between_cores", "mismatch_between_dies", "mismatch_slot"),
+    "noise": ("thermal_noise", "input_noise"),
+    "quantisation": ("bias_quantisation", "weight_quantisation"),
+}
+MAX_SCALE = 100.0
+
+
+def _members(name: str) -> tuple[str, ...]:
+    if name in GROUPS:
+        return GROUPS[name]
+    if name in EFFECTS:
+        return (name,)
+    raise UnknownNameError("effect", name, [*GROUPS, *EFFECTS])
+
+
+@dataclass(frozen=True)
+class Switches:
+    """Scale of every effect; build it with :func:`switches`."""
+
+    scales: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(EFFECTS, 1.0))
+
+    def scale(self, name: str) -> float:
+        """Scale of one effect: 0 is off, 1 as the device file says."""
+        return self.scales[name]
+
+    def on(self, name: str) -> bool:
+        """Whether an effect acts at all."""
+        return self.scales[name] > 0
+
+
+def switches(without: Iterable[str] = (), scale: Mapping[str, float] | None = None) -> Switches:
+    """Switch effects or groups off, or scale them.
+
+    Parameters
+    ----------
+    without
+        Names of effects or groups to switch off, e.g. ``("noise", "mismatch_slot")``.
+    scale
+        Factor on the standard deviation of an effect or group, e.g. ``{"mismatch": 2.0}``.
+
+    Raises
+    ------
+    UnknownNameError
+        If a name is neither an effect nor a group.
+    InputError
+        If a factor is negative, not finite, above 100, or given for an effect that is only on or off.
+
+    Examples
+    --------
+    >>> switches(without=["noise"], scale={"mismatch": 2}).scale("mismatch_slot")
+    2.0
+    """
+    scales = dict.fromkeys(EFFECTS, 1.0)
+    for name, factor in (scale or {}).items():
+        if not 0 <= factor <= MAX_SCALE:
+            raise InputError(f"scale of effect '{name}' is {factor:g}; allowed 0 to {MAX_SCALE:g}")
+        for member in _members(name):
+            if not EFFECTS[member].scalable and factor not in (0, 1):
+                raise InputError(f"effect '{member}' is on or off, not scaled by {factor:g}; use --without {member}")
+            scales[member] = float(factor)
+    for name in without:
+        for member in _members(name):
+            scales[member] = 0.0
+    return Switches(scales)

@@ -1,0 +1,397 @@
+"""Dies running a mapped network: chips, biases and weight images in, spikes and probes out.
+
+One emulator holds many runs (every die with every noise seed) and advances them in one compiled call.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from chipemu.chip import Chip
+from chipemu.errors import InputError, RunError
+from chipemu.kernels import layout as at
+from chipemu.kernels.jit import kernel_hash
+from chipemu.kernels.layout import LANES, N_FIELDS
+from chipemu.kernels.run import Clock, Events, Probes, Spikes, run_dies
+from chipemu.ledger import Ledger
+from chipemu.mapping import MappedNetwork, WeightImage
+from chipemu.parameters import PADDING, BiasSetting, load_points, neuron_fields, point_setting
+from chipemu.recording import build_dataset, probe_fields, probe_values
+from chipemu.stimulus import EventList, regular, steps
+from chipemu.units import PA, show, thermal_voltage
+from chipemu.wiring import Lanes, build_plastic, build_wiring
+
+DEFAULT_DT = 1e-4  # s
+_PRECISION = {"float32": np.float32, "float64": np.float64}
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """Spikes of one call: ``count`` (run, neuron); the lists are empty where nothing was recorded.
+
+    ``step`` counts from the start of the call; ``fraction`` says where in the step the threshold was crossed.
+    """
+
+    count: np.ndarray
+    run: np.ndarray
+    step: np.ndarray
+    neuron: np.ndarray
+    fraction: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedImage:
+    """Everything that training changed: signed weights by projection (run, pair), and the CAM slots that hold them."""
+
+    weights: Mapping[str, np.ndarray]
+    slots: np.ndarray
+
+
+class Emulator:
+    """Runs a mapped network on dies.
+
+    Parameters
+    ----------
+    chips : sequence of Chip
+        Dies of one device.
+    mapped : MappedNetwork
+        Placed network; the same placement serves every die.
+    noise_seeds : sequence of int
+        Every die runs once with each.
+    setting : BiasSetting, optional
+        Calibrated biases; by default what the operating points ask for.
+    points : mapping, optional
+        Operating points by name; by default loaded by the names in the mapping.
+    dt : float
+        Time step [s].
+    precision : {"float32", "float64"}
+        Of the state.
+
+    Examples
+    --------
+    >>> from chipemu import Network, load_device, map_network, sample_chip
+    >>> device, net = load_device("dynapse1"), Network("one")
+    >>> source, pop = net.sources("in", 1), net.population("cells", 4, point="output")
+    >>> _ = net.project(source, pop, receptor="ampa", words=8)
+    >>> emulator = Emulator([sample_chip(device, seed=1)], map_network(net, device))
+    >>> recording = emulator.run([200.0], duration=0.2)
+    >>> recording.sizes["spike"] > 0
+    True
+    """
+
+    def __init__(
+        self,
+        chips: Sequence[Chip],
+        mapped: MappedNetwork,
+        *,
+        noise_seeds: Sequence[int] = (0,),
+        setting: BiasSetting | None = None,
+        points: Mapping | None = None,
+        dt: float = DEFAULT_DT,
+        precision: str = "float32",
+    ):
+        if not chips or not len(noise_seeds):
+            raise InputError("an emulator needs at least one chip and one noise seed")
+        if any(chip.device.hash != mapped.device.hash for chip in chips):
+            raise InputError(f"the network is mapped on {mapped.device.name}, but a chip is of another device or version")
+        self.chips, self.mapped, self.noise_seeds, self.dt = tuple(chips), mapped, tuple(noise_seeds), dt
+        self.points = dict(points) if points is not None else load_points(mapped)
+        self.n_runs = len(chips) * len(noise_seeds)
+        self.step = 0
+        self.ledger = Ledger()
+        self._lanes = Lanes(mapped)
+        self._wiring, self._edge = build_wiring(mapped, self._lanes)
+        dtype = _PRECISION[precision]
+        self._plastic, self._plastic_edge = build_plastic(mapped, self._lanes, chips, len(noise_seeds), dtype)
+        self._factor = np.repeat(np.stack([chip.slot_factor(mapped.address) for chip in chips]), len(noise_seeds), 0)
+        self._slots: np.ndarray | None = None
+        self._words = np.zeros((self.n_runs, len(mapped.edges)))
+        self._amplitude = np.zeros((self.n_runs, len(self._edge)), dtype)
+        self._keys = np.array([(seed & 0xFFFFFFFF, chip.seed & 0xFFFFFFFF) for chip in chips for seed in noise_seeds], np.uint64)
+        i0 = mapped.device.circuit["I0"] * PA
+        self._floor = np.array([i0, np.log(i0)], dtype)
+        self.state = np.zeros((self.n_runs, self._lanes.n_lanes * N_FIELDS), dtype)
+        self._pending = np.zeros((self.n_runs, self._lanes.n_lanes // LANES), np.int32)
+        self._set_initial_state()
+        self.set_biases(setting if setting is not None else point_setting(mapped, chips, self.points))
+        self.upload({name: np.zeros((self.n_runs, k)) for name, k in self._trained().items()}, count=False)
+
+    # --- what the die holds ---------------------------------------------------------------------------------
+
+    def _trained(self) -> dict[str, int]:
+        return {p.name: len(p) for p in self.mapped.network.projections if p.trained}
+
+    def _set_initial_state(self) -> None:
+        fields = self.state.reshape(self.n_runs, -1, N_FIELDS, LANES)
+        fields[:, :, at.I_SYN : at.I_SYN + 4] = self._floor[0]
+        fields[:, :, at.Y] = self._floor[1]
+        fields[:, :, at.I_AHP] = self._floor[0]
+
+    def set_biases(self, setting: BiasSetting) -> None:
+        """Tell the bias generators of every die; the state of the neurons goes on."""
+        self.setting = setting
+        seeds = len(self.noise_seeds)
+        for c, chip in enumerate(self.chips):
+            fields = neuron_fields(chip, self.mapped, self.points, setting, c, self.dt)
+            self._warn_if_coarse(fields)
+            for field in range(at.N_STATE, at.N_FIELDS):
+                padding = PADDING.get(field, 0.0)
+                value = fields[field]
+                self._lanes.set_field(self.state, field, slice(c * seeds, (c + 1) * seeds), value, padding)
+
+    def _warn_if_coarse(self, fields: Mapping[int, np.ndarray]) -> None:
+        rate = float(np.max(fields[at.STEP_PER_CHARGE] * fields[at.I_TAU], initial=0.0))
+        if rate > 0.1:
+            warnings.warn(
+                f"time step {show(self.dt, 's')} is {rate:.2g} of the shortest membrane time constant; rates are accurate to 1 % "
+                "below 0.1. Take a shorter dt or a longer time constant",
+                stacklevel=3,
+            )
+
+    def inject(self, on: bool) -> None:
+        """Let the feedback receptors (NMDA, GABA_A) act on the somata, or only be sensed (an ablation)."""
+        for field in (at.INJECT_NMDA, at.INJECT_GABA_A):
+            self.state.reshape(self.n_runs, -1, N_FIELDS, LANES)[:, :, field] = 1.0 if on else 0.0
+
+    def upload(
+        self, weights: Mapping[str, np.ndarray], *, policy: str = "greedy", rng: np.random.Generator | None = None, count: bool = True
+    ) -> WeightImage:
+        """Write a weight image to every die.
+
+        Parameters
+        ----------
+        weights : signed weights of every trained projection, (run, pair) or (pair,)
+        policy : what happens when words run out, see :meth:`MappedNetwork.image`
+        rng : for policy ``"uniform"``
+        count : whether the ledger notes it
+
+        Raises
+        ------
+        CapacityError
+            If the image does not fit and the policy is ``"error"``.
+        """
+        full = {name: np.broadcast_to(weights[name], (self.n_runs, k)) for name, k in self._trained().items() if name in weights}
+        if not self.mapped.device.weights == "float":
+            full = {name: np.asarray(w).astype(np.int64) for name, w in full.items()}
+        image = self.mapped.image(full, policy=policy, rng=rng)
+        words = np.broadcast_to(image.words, (self.n_runs, len(self.mapped.edges)))
+        if count:
+            changed = np.abs(words - self._words).sum(1).astype(np.int64)
+            self.ledger += Ledger(weight_writes=changed, uploads=(changed > 0).astype(np.int64), clipped_words=np.asarray(image.clipped))
+        self._words = words
+        self._set_amplitudes(WeightImage(words, image.clipped))
+        return image
+
+    def _set_amplitudes(self, image: WeightImage) -> None:
+        self._plastic.code[:] = image.words[:, self._plastic_edge] - image.words[:, self._negative(self._plastic_edge)]
+        if self.mapped.device.weights == "float":
+            self._amplitude[:] = image.words[:, self._edge]
+            return
+        self._slots = self.mapped.cam_slots(image, self._slots)
+        run, neuron, slot = np.nonzero(self._slots >= 0)
+        n_edges = len(self.mapped.edges)
+        weight = self._factor[run, neuron, slot]
+        total = np.bincount(run * n_edges + self._slots[run, neuron, slot], weight, self.n_runs * n_edges)
+        self._amplitude[:] = total.reshape(self.n_runs, n_edges)[:, self._edge]
+
+    def _negative(self, edge: np.ndarray) -> np.ndarray:
+        """The negative edge of the pair whose positive edge is given: it follows after the projection's k positive ones."""
+        size = np.array([len(p) for p in self.mapped.network.projections] or [0])
+        return edge + size[self.mapped.edges.projection[edge]]
+
+    def read_codes(self, name: str) -> np.ndarray:
+        """Signed codes of a plastic projection (run, pair), as a host reads them out of the synapses."""
+        self.ledger += Ledger(code_reads=np.ones(self.n_runs, np.int64))
+        return self._codes(name)
+
+    def _codes(self, name: str) -> np.ndarray:
+        edges = self.mapped.edges
+        chosen = np.zeros(len(edges), bool)
+        chosen[self.mapped.edge_slice(name, +1)] = True
+        mine = chosen[self._plastic_edge]
+        codes = np.zeros((self.n_runs, int(chosen.sum())), np.int32)
+        codes[:, edges.pair[self._plastic_edge[mine]]] = self._plastic.code[:, mine]
+        return codes
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Signed weights that the dies hold now, by trained projection (run, pair)."""
+        held = {}
+        for projection in self.mapped.network.projections:
+            if projection.trained and projection.store == "plastic":
+                held[projection.name] = self._codes(projection.name)
+            elif projection.trained:
+                positive, negative = (self._words[:, self.mapped.edge_slice(projection, sign)] for sign in (1, -1))
+                held[projection.name] = positive - negative
+        return held
+
+    def store(self) -> TrainedImage:
+        """Keep everything that training changed."""
+        return TrainedImage(self.weights(), np.array(self._slots))
+
+    def restore(self, image: TrainedImage) -> None:
+        """Put a stored image back, words in the slots they had; counted as an upload."""
+        self._slots = np.array(image.slots) if image.slots.ndim else None
+        self.upload(image.weights)
+
+    # --- running ----------------------------------------------------------------------------------------------
+
+    def advance(
+        self, events: Events, duration: float, *, record: bool = False, learn: np.ndarray | None = None, probes: Probes | None = None
+    ) -> Window:
+        """Let every die run on for a while.
+
+        Parameters
+        ----------
+        events : input spikes of every run
+        duration : [s]
+        record : keep spike times; counts are always kept
+        learn : (run,) bool, the learn-enable line of plastic synapses; low by default
+        """
+        n_steps = steps(duration, self.dt)
+        n_lanes = self._lanes.n_lanes
+        # a neuron cannot spike more often than its dead time allows
+        t_ref = float(self._lanes.fields(self.state, at.T_REF).min(initial=1e9)) if record else 1.0
+        capacity = int(n_lanes * (n_steps / max(t_ref, 1.0) + 2)) if record else 0
+        spikes = Spikes(
+            np.empty((self.n_runs, capacity), np.int32),
+            np.empty((self.n_runs, capacity), np.int32),
+            np.empty((self.n_runs, capacity), np.float32),
+            np.zeros((self.n_runs, n_lanes), np.int32),
+            np.zeros(self.n_runs, np.int64),
+        )
+        if probes is None:
+            probes = Probes(np.zeros(0, np.int64), 0, np.zeros((self.n_runs, 0, 0), self.state.dtype))
+        self._plastic.learn[:] = 0 if learn is None else learn
+        self._plastic.writes[:] = 0
+        noisy = any(chip.applied.on("thermal_noise") or chip.applied.on("input_noise") for chip in self.chips)
+        run_dies(
+            self.state, self._pending, self._lanes.address, Clock(self.step, n_steps, noisy), self._keys, self._floor,
+            self._wiring, self._amplitude, events, self._plastic, spikes, probes,
+        )  # fmt: skip
+        self.step += n_steps
+        self._check_state()
+        return self._window(spikes, duration)
+
+    def _window(self, spikes: Spikes, duration: float) -> Window:
+        count = spikes.count[:, self._lanes.lane]
+        self.ledger += Ledger(
+            spikes=count.sum(1, dtype=np.int64), chip_time_s=np.full(self.n_runs, duration), weight_writes=self._plastic.writes.copy()
+        )
+        kept = np.arange(spikes.step.shape[1]) < spikes.total[:, None]
+        neuron_of_lane = np.full(self._lanes.n_lanes, -1)
+        neuron_of_lane[self._lanes.lane] = np.arange(self.mapped.n_neurons)
+        return Window(count, np.nonzero(kept)[0], spikes.step[kept], neuron_of_lane[spikes.neuron[kept]], spikes.fraction[kept])
+
+    def _check_state(self) -> None:
+        y = self._lanes.fields(self.state, at.Y)
+        if not np.all(np.isfinite(y)):
+            run, neuron = np.argwhere(~np.isfinite(y))[0]
+            raise RunError(
+                f"the membrane of neuron {neuron} on die {self.chips[run // len(self.noise_seeds)].seed} is not finite at "
+                f"{show(self.step * self.dt, 's')}; its currents are outside what the circuits describe"
+            )
+
+    def run(
+        self,
+        stimulus: EventList | Events | Sequence[float] | np.ndarray,
+        duration: float,
+        probes: Sequence[str] = (),
+        *,
+        probe_neurons: str | Sequence[int] | None = None,
+        every: float | None = None,
+        learn: np.ndarray | None = None,
+    ) -> xr.Dataset:
+        """Run all dies and record every spike.
+
+        Parameters
+        ----------
+        stimulus
+            Rates of regular trains (source) or (run, source) [Hz], an :class:`EventList`, or ready events.
+        duration
+            [s], a whole number of steps.
+        probes
+            Quantities to sample, e.g. ``("V_mem", "I_ampa")``; all names in ``recording.PROBES``.
+        probe_neurons
+            Population or neuron indices to sample; all by default.
+        every
+            Sampling interval [s]; every step by default.
+        learn
+            Learn-enable line of each run.
+
+        Returns
+        -------
+        xarray.Dataset
+            ``spike_time``, ``spike_neuron``, ``spike_run`` over ``spike``; probes over (run, probe_neuron, time).
+
+        Raises
+        ------
+        InputError
+            If the duration, rates or events do not fit.
+        UnknownNameError
+            If a probe or population does not exist.
+        RunError
+            If a membrane leaves the range of numbers.
+        """
+        events = self._events(stimulus, duration)
+        neurons = self._neurons(probe_neurons) if probes else np.zeros(0, np.int64)
+        fields = probe_fields(probes)
+        stride = steps(every or self.dt, self.dt)
+        index = np.concatenate([self._lanes.base(neurons) + field * LANES for field in fields] or [np.zeros(0, np.int64)])
+        n_samples = steps(duration, self.dt) // stride
+        values = np.zeros((self.n_runs, len(index), n_samples), self.state.dtype)
+        window = self.advance(events, duration, record=True, learn=learn, probes=Probes(index, stride if len(index) else 0, values))
+        sampled = dict(zip(fields, np.split(values.astype(float), max(len(fields), 1), axis=1), strict=False))
+        shown = {name: self._probe(name, sampled, neurons) for name in probes}
+        time = (np.arange(n_samples) + 1) * stride * self.dt
+        when = (window.step + window.fraction) * self.dt
+        return build_dataset((window.run, when, window.neuron), shown, time, neurons, self.attributes())
+
+    def _probe(self, name: str, sampled: dict[int, np.ndarray], neurons: np.ndarray) -> np.ndarray:
+        circuit = self.mapped.device.circuit
+        per_log = np.array([thermal_voltage(chip.temperature) / circuit["kappa"] for chip in self.chips])
+        return probe_values(
+            name,
+            sampled,
+            lambda field: self._lanes.fields(self.state, field)[:, neurons].astype(float),
+            circuit["I0"] * PA,
+            np.repeat(per_log, len(self.noise_seeds)),
+        )
+
+    def _events(self, stimulus, duration: float) -> Events:
+        n_sources = self.mapped.n_sources
+        if isinstance(stimulus, Events):
+            return stimulus
+        if isinstance(stimulus, EventList):
+            return stimulus.events(self.n_runs, duration, self.dt, n_sources)
+        rates = np.asarray(stimulus, float)
+        if rates.shape not in ((n_sources,), (self.n_runs, n_sources)):
+            raise InputError(f"rates have shape {rates.shape}; the network has {n_sources} sources and {self.n_runs} runs")
+        return regular(np.broadcast_to(rates, (self.n_runs, n_sources)), duration, self.dt)
+
+    def _neurons(self, chosen) -> np.ndarray:
+        everyone = np.arange(self.mapped.n_neurons)
+        if chosen is None:
+            return everyone
+        if isinstance(chosen, str):
+            return everyone[self.mapped.neuron_slice(chosen)]
+        chosen = np.asarray(chosen, np.int64)
+        if chosen.size and (chosen.min() < 0 or chosen.max() >= len(everyone)):
+            raise InputError(f"probed neurons run from {chosen.min()} to {chosen.max()}; allowed 0 to {len(everyone) - 1}")
+        return chosen
+
+    def attributes(self) -> dict[str, object]:
+        """Provenance of anything this emulator produces."""
+        return {
+            "device": self.mapped.device.name,
+            "device_hash": self.mapped.device.hash,
+            "mapping_hash": self.mapped.hash,
+            "kernel_hash": kernel_hash(),
+            "operating_points": [name for name in self.points],
+            "chip_seeds": [chip.seed for chip in self.chips],
+            "noise_seeds": list(self.noise_seeds),
+            "temperature_K": self.chips[0].temperature,
+            "dt_s": self.dt,
+        }

@@ -1,0 +1,108 @@
+"""The one way to compile a kernel, and the intrinsics that let one source serve float32 and float64.
+
+Numba's file cache stamps a compiled function with the content of *its own* source file only: an edit in a callee goes
+unseen and the old machine code runs on (numba issue 1833).  The cache folder is therefore named by a hash of every
+kernel source, so that any edit starts a fresh folder.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.extending import intrinsic
+
+INTERPRETED = bool(numba.config.DISABLE_JIT)
+"""True under ``NUMBA_DISABLE_JIT=1``: kernels run as plain Python, which the tests compare with the compiled code."""
+
+# Contraction (fused multiply-add) and reciprocals may differ from Python in the last digit; sums are never reordered,
+# so that results do not depend on batch size or thread count.
+_FASTMATH = {"contract", "nnan", "ninf", "nsz", "arcp"}
+
+
+@cache
+def kernel_hash() -> str:
+    """Hash of all kernel sources; stored in every result and names the compile cache."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@cache
+def cache_folder() -> str:
+    """Folder for compiled kernels: below ``NUMBA_CACHE_DIR`` if set, else below the user's cache folder."""
+    root = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return str(Path(root) / "chipemu" / f"kernels-{kernel_hash()}")
+
+
+def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False, inline: bool = False) -> Any:
+    """Compile a function of arrays, floats and ints with the settings every kernel shares.
+
+    ``inline`` copies the function into its callers, where a call left standing would keep a loop from being packed.
+    """
+    if function is None:
+        return lambda wrapped: kernel(wrapped, parallel=parallel, inline=inline)
+    user_folder = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = cache_folder()  # read once, while decorating; restored for the user's own functions
+    try:
+        options = {"cache": True, "error_model": "numpy", "fastmath": _FASTMATH, "parallel": parallel}
+        return numba.njit(**options, inline="always" if inline else "never")(function)
+    finally:
+        numba.config.CACHE_DIR = user_folder
+
+
+def _cast(generate: Callable[..., Any], twin: Callable[..., Any]) -> Any:
+    """An intrinsic, or its Python twin where kernels are interpreted."""
+    return twin if INTERPRETED else intrinsic(generate)
+
+
+def _real_twin(value, like):
+    return like.dtype.type(value)
+
+
+def _real(typing_context, value, like):
+    def generate(context, builder, signature, arguments):
+        return context.cast(builder, arguments[0], signature.args[0], signature.return_type)
+
+    return like(value, like), generate
+
+
+real = _cast(_real, _real_twin)
+"""``real(value, like)``: ``value`` in the floating type of ``like``, so that literals never widen float32 to float64."""
+
+
+def _bits_twin(x):
+    return x.view(np.int32)
+
+
+def _bits(typing_context, x):
+    def generate(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.IntType(32))
+
+    return numba.int32(numba.float32), generate
+
+
+bits32 = _cast(_bits, _bits_twin)
+"""``bits32(x)``: the 32 bits of a float32 as int32."""
+
+
+def _float_twin(i):
+    return np.int32(i).view(np.float32)
+
+
+def _float(typing_context, i):
+    def generate(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return numba.float32(numba.int32), generate
+
+
+float32_from_bits = _cast(_float, _float_twin)
+"""``float32_from_bits(i)``: the float32 whose bits are the int32 ``i``."""

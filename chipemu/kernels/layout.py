@@ -1,0 +1,57 @@
+"""Where each quantity of a neuron lives: blocks of 16 neurons, all fields of a block side by side.
+
+One die is a flat array of blocks; a block holds ``N_FIELDS`` fields of ``LANES`` neurons each, so the value of field
+``f`` of lane ``l`` in block ``b`` is ``X[(b * N_FIELDS + f) * LANES + l]``.  Constant distances between fields let the
+compiler prove that nothing aliases and use packed instructions; separate arrays defeat it.
+
+Units inside kernels: pA, ms, pF, mV.  Log-membrane ``Y`` is ln(I_mem / 1 pA), so V_mem = (U_T / kappa) (Y - ln I0).
+"""
+
+LANES = 16
+
+# --- state ------------------------------------------------------------------------------------------------
+I_SYN = 0  # 4 fields: DPI output current of AMPA, NMDA, GABA_A, GABA_B [pA]
+Y = 4  # ln(I_mem / pA)
+I_AHP = 5  # adaptation current [pA]
+REFRACTORY = 6  # steps of dead time left
+INPUT_NOISE = 7  # Ornstein-Uhlenbeck factor on the input current
+SPIKE = 8  # 1 where the neuron spiked in the step just done
+SPIKE_FRACTION = 9  # where in that step, 0..1
+PULSE = 10  # 4 fields: pulse amplitude gathered for this step [CAM words]
+NORMAL = 14  # 4 fields: standard normals for two steps (membrane, input, membrane, input)
+N_STATE = 18
+
+# --- parameters (constant while a run lasts) -----------------------------------------------------------------
+DECAY = 18  # 4 fields: exp(-dt / tau_syn)
+I_GAIN_SYN = 22  # 4 fields: DPI gain current [pA]
+CHARGE = 26  # 4 fields: linear charge of one word, kappa I_gain I_w t_pulse / (C U_T) [pA]
+I_TAU = 30  # leak [pA]
+I_GAIN = 31  # soma gain [pA]
+STEP_PER_CHARGE = 32  # dt kappa / (C_mem U_T) [1/pA]
+I_DC = 33  # [pA]
+I_NMDA_THR = 34  # [pA]
+FB_GAIN = 35  # [pA]
+FB_TH = 36  # [pA]
+FB_INV_NORM = 37  # [1/pA]
+AHP_DECAY = 38  # exp(-dt / tau_ahp)
+AHP_JUMP = 39  # [pA]
+Y_THR = 40  # ln(I_spkthr / pA)
+Y_RESET = 41  # ln(I_reset / pA)
+T_REF = 42  # steps
+MEMBRANE_KICK = 43  # standard deviation of thermal noise per step in Y
+OU_KEEP = 44  # exp(-dt / tau_noise)
+OU_KICK = 45  # standard deviation of the OU innovation per step
+INJECT_NMDA = 46  # 1, or 0 where the feedback current is sensed but not injected into the soma
+INJECT_GABA_A = 47
+N_FIELDS = 48
+BLOCK = N_FIELDS * LANES
+
+# --- receptors -----------------------------------------------------------------------------------------------
+AMPA, NMDA, GABA_A, GABA_B = 0, 1, 2, 3
+N_RECEPTORS = 4
+
+# --- random streams: the third counter word keeps their numbers apart ---------------------------------------
+STREAM_NOISE = 1
+STREAM_PLASTIC = 2
+STREAM_MISMATCH = 3
+STREAM_SLOT = 4

@@ -1,0 +1,56 @@
+"""The plastic synapse of the design study: a few-bit signed code that steps stochastically at a presynaptic event.
+
+The step follows the neuron's own feedback current, w <- w + eta I_fb s_pre (Haag et al. 2026, arXiv 2603.24113, the
+update of section 2 in spike form), written as a probability so that a few bits suffice:
+
+    I_fb = I_nmda - balance I_gaba_a,     P(step) = min(1, |I_fb| t_window / Q_step),     code += sign(I_fb).
+
+A second, independent draw lets the code forget towards zero with probability ``decay * |code|`` (0 switches it off), which
+removes directions the error cannot see.  Every circuit constant of it is assumed; no such synapse has been built.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from chipemu.kernels import layout as at
+from chipemu.kernels.jit import kernel
+from chipemu.kernels.layout import LANES
+from chipemu.kernels.random import philox, uniform
+
+
+class Plastic(NamedTuple):
+    """Plastic synapses sorted by sender; ``code`` and ``writes`` change while the chip runs."""
+
+    offset: np.ndarray  # (senders + 1) int64
+    lane: np.ndarray  # (p) int64, position of the postsynaptic neuron's first field
+    address: np.ndarray  # (p) uint32, postsynaptic core, neuron and slot: the address of the draw
+    code: np.ndarray  # (r, p) int32
+    word: np.ndarray  # (r, p) of the state's type, pulse amplitude of one code step [CAM words]
+    rate: np.ndarray  # (r, p) float64, t_window / Q_step of the synapse [1/pA]
+    learn: np.ndarray  # (r) uint8, the learn-enable line
+    rule: np.ndarray  # (3) float64: balance, decay, largest code
+    writes: np.ndarray  # (r) int64, code changes
+
+
+@kernel
+def step_code(X, plastic, run, p, step, key_a, key_b):
+    """One stochastic update of synapse ``p`` of ``run`` at a presynaptic event in absolute step ``step``."""
+    q = plastic.lane[p]
+    rule = plastic.rule
+    feedback = np.float64(X[q + at.NMDA * LANES]) - rule[0] * np.float64(X[q + at.GABA_A * LANES])
+    now = np.uint64(step)
+    mask = np.uint64(0xFFFFFFFF)
+    a, b, _, _ = philox(
+        np.uint64(plastic.address[p]), now & mask, np.uint64(at.STREAM_PLASTIC), now >> np.uint64(32), key_a, key_b
+    )
+    before = plastic.code[run, p]
+    after = before
+    if uniform(a, rule[0]) < plastic.rate[run, p] * abs(feedback):
+        after += 1 if feedback > 0 else -1
+    if uniform(b, rule[0]) < rule[1] * abs(after):
+        after -= 1 if after > 0 else -1
+    after = min(max(after, -np.int32(rule[2])), np.int32(rule[2]))
+    if after != before:
+        plastic.code[run, p] = after
+        plastic.writes[run] += 1

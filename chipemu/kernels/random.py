@@ -1,0 +1,87 @@
+"""Counter-based random numbers: a number depends on its key and its address, never on the order of asking.
+
+Philox4x32-10 (Salmon, Moraes, Dror and Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3", table 2), tested against
+its published known-answer vectors.  Keys are (seed, die seed); counters are (address, time, stream, word).
+"""
+
+import math
+
+import numpy as np
+
+from chipemu.kernels.elementary import half_turn, log
+from chipemu.kernels.jit import kernel, real
+
+_MASK = np.uint64(0xFFFFFFFF)
+_M0 = np.uint64(0xD2511F53)
+_M1 = np.uint64(0xCD9E8D57)
+_W0 = np.uint64(0x9E3779B9)
+_W1 = np.uint64(0xBB67AE85)
+_HALF = np.uint64(32)
+
+
+@kernel(inline=True)
+def _round(c0, c1, c2, c3, k0, k1):
+    p0 = _M0 * c0
+    p1 = _M1 * c2
+    return (p1 >> _HALF) ^ c1 ^ k0, p1 & _MASK, (p0 >> _HALF) ^ c3 ^ k1, p0 & _MASK, (k0 + _W0) & _MASK, (k1 + _W1) & _MASK
+
+
+@kernel(inline=True)
+def philox(c0, c1, c2, c3, k0, k1):
+    """Four 32-bit words (as uint64) from a counter of four and a key of two 32-bit words (as uint64)."""
+    # ten rounds written out: an inner loop would keep the caller's loop over lanes from being packed
+    c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
+    return c0, c1, c2, c3
+
+
+@kernel
+def uniform(word, like):
+    """A uniform number in (0, 1) from the upper 24 bits of a word; never 0, so that its logarithm exists."""
+    return (real(np.int32(word >> np.uint64(8)), like) + real(0.5, like)) * real(2.0**-24, like)
+
+
+@kernel
+def normal_pair(word_a, word_b, like):
+    """Two independent standard normals (Box and Muller 1958); the tail ends at 5.9 standard deviations."""
+    radius = math.sqrt(real(-2.0, like) * log(uniform(word_a, like)))
+    sine, cosine = half_turn(uniform(word_b, like) - real(0.5, like))
+    two = real(2.0, like)
+    # angle 2 pi t from the half angle: cos = 1 - 2 sin^2, sin = 2 sin cos
+    return radius * (real(1.0, like) - two * sine * sine), radius * two * sine * cosine
+
+
+@kernel
+def fill_normals(addresses, stream, index, key_a, key_b, out):
+    """Standard normals for an array of addresses.
+
+    Parameters
+    ----------
+    addresses : (n,) uint32
+        What the number belongs to, e.g. core * 65536 + neuron.
+    stream, index : int
+        Stream (see ``layout``) and which number of that stream.
+    key_a, key_b : int
+        Seeds.
+    out : (n,) float64
+        Filled in place.
+    """
+    like = out[0]
+    for i in range(addresses.size):
+        word = philox(
+            np.uint64(addresses[i]),
+            np.uint64(index),
+            np.uint64(stream),
+            np.uint64(0),
+            np.uint64(key_a) & _MASK,
+            np.uint64(key_b) & _MASK,
+        )
+        out[i] = normal_pair(word[0], word[1], like)[0]

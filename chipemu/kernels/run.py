@@ -1,0 +1,150 @@
+"""The time loop of one die, and the parallel loop over many.
+
+The event contract: within a step, delivery only sums pulse amplitude per (neuron, receptor) in the order of senders; the
+nonlinear charge is evaluated once in the dense pass; a spike arrives in the next step.
+
+Axes: r runs (die x noise seed), n neurons padded to whole blocks, e connections, p plastic synapses, q probes.
+Senders are numbered inputs first, then neurons.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import prange
+
+from chipemu.kernels import layout as at
+from chipemu.kernels.block import advance, charge_synapses, draw_noise
+from chipemu.kernels.jit import kernel
+from chipemu.kernels.layout import BLOCK, LANES
+from chipemu.kernels.plastic import Plastic, step_code
+
+
+class Wiring(NamedTuple):
+    """Who reaches whom: connections sorted by sender, shared by all runs."""
+
+    n_inputs: int
+    offset: np.ndarray  # (senders + 1) int64, first connection of each sender
+    target: np.ndarray  # (e) int64, index of the PULSE field of (neuron, receptor) in a run's state
+
+
+class Events(NamedTuple):
+    """Input spikes of each run, sorted by step."""
+
+    offset: np.ndarray  # (r + 1) int64
+    step: np.ndarray  # int32, counted from the first step of the call
+    source: np.ndarray  # int32
+
+
+class Spikes(NamedTuple):
+    """Recorded spikes; ``step`` has shape (r, 0) where nothing is recorded."""
+
+    step: np.ndarray  # (r, capacity) int32, counted from the first step of the call
+    neuron: np.ndarray  # (r, capacity) int32
+    fraction: np.ndarray  # (r, capacity) float32, where in the step
+    count: np.ndarray  # (r, n) int32, spikes of each neuron in the call
+    total: np.ndarray  # (r) int64, spikes that should have been recorded
+
+
+class Probes(NamedTuple):
+    """Fields to sample every ``every`` steps, after the step."""
+
+    index: np.ndarray  # (q) int64, positions in a run's state
+    every: int
+    values: np.ndarray  # (r, q, samples)
+
+
+class Clock(NamedTuple):
+    """Absolute chip time and the constants of a call."""
+
+    first_step: int
+    n_steps: int
+    noise: bool
+
+
+@kernel
+def _deliver(X, sender, wiring, amplitude, touched):
+    for e in range(wiring.offset[sender], wiring.offset[sender + 1]):
+        t = wiring.target[e]
+        X[t] += amplitude[e]
+        block = t // BLOCK
+        touched[block] |= 1 << ((t - block * BLOCK) // LANES - at.PULSE)
+
+
+@kernel
+def _deliver_plastic(X, sender, plastic, run, step, key_a, key_b, touched):
+    # the synapse is read first and learns after: an event never sees its own update
+    for p in range(plastic.offset[sender], plastic.offset[sender + 1]):
+        lane = plastic.lane[p]
+        code = plastic.code[run, p]
+        receptor = at.AMPA if code > 0 else at.GABA_B
+        X[lane + (at.PULSE + receptor) * LANES] += abs(code) * plastic.word[run, p]
+        touched[lane // BLOCK] |= 1 << receptor
+        if plastic.learn[run] != 0:
+            step_code(X, plastic, run, p, step, key_a, key_b)
+
+
+@kernel
+def _run_die(X, pending, addresses, run, clock, keys, floor, wiring, amplitude, events, plastic, spikes, probes):
+    n_blocks = X.size // BLOCK
+    touched = np.zeros(n_blocks, np.int64)
+    key_a = keys[0]
+    key_b = keys[1]
+    cursor = events.offset[run]
+    recorded = 0
+    capacity = spikes.step.shape[1]
+    for k in range(clock.n_steps):
+        step = clock.first_step + k
+        while cursor < events.offset[run + 1] and events.step[cursor] == k:
+            _deliver(X, events.source[cursor], wiring, amplitude, touched)
+            _deliver_plastic(X, events.source[cursor], plastic, run, step, key_a, key_b, touched)
+            cursor += 1
+        for b in range(n_blocks):
+            if pending[b] > 0:
+                for lane in range(LANES):
+                    if X[b * BLOCK + at.SPIKE * LANES + lane] != 0:
+                        sender = wiring.n_inputs + b * LANES + lane
+                        _deliver(X, sender, wiring, amplitude, touched)
+                        _deliver_plastic(X, sender, plastic, run, step, key_a, key_b, touched)
+        half = step % 2
+        for b in range(n_blocks):
+            base = b * BLOCK
+            if clock.noise and (half == 0 or k == 0):
+                draw_noise(X, base, addresses, b * LANES, np.uint64(step // 2), key_a, key_b)
+            if touched[b] != 0:
+                charge_synapses(X, base, touched[b])
+                touched[b] = 0
+            pending[b] = advance(X, base, half, floor[0], floor[1])
+        for b in range(n_blocks):
+            if pending[b] > 0:
+                for lane in range(LANES):
+                    if X[b * BLOCK + at.SPIKE * LANES + lane] != 0:
+                        neuron = b * LANES + lane
+                        spikes.count[run, neuron] += 1
+                        if recorded < capacity:
+                            spikes.step[run, recorded] = k
+                            spikes.neuron[run, recorded] = neuron
+                            spikes.fraction[run, recorded] = X[b * BLOCK + at.SPIKE_FRACTION * LANES + lane]
+                        recorded += 1
+        if probes.every > 0 and (k + 1) % probes.every == 0:
+            for q in range(probes.index.size):
+                probes.values[run, q, (k + 1) // probes.every - 1] = X[probes.index[q]]
+    spikes.total[run] = recorded
+
+
+@kernel(parallel=True)
+def run_dies(X, pending, addresses, clock, keys, floor, wiring, amplitude, events, plastic, spikes, probes):
+    """Advance every run by ``clock.n_steps``; runs share nothing, so any batch and thread count gives the same bits.
+
+    Parameters
+    ----------
+    X : (r, n_blocks * BLOCK) float32 or float64, state and parameters, advanced in place
+    pending : (r, n_blocks) int32, spikes of the last step still to be delivered
+    addresses : (n) uint32, core * 65536 + neuron, the address of the noise
+    keys : (r, 2) uint64, (noise seed, die seed)
+    floor : (2) of X's type: leakage floor I0 [pA] and ln(I0 / pA)
+    amplitude : (r, e) of X's type, words with their slot spread
+    """
+    for run in prange(X.shape[0]):
+        _run_die(
+            X[run], pending[run], addresses, run, clock, keys[run], floor, wiring, amplitude[run], events, plastic, spikes, probes
+        )  # fmt: skip

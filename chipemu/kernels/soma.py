@@ -1,0 +1,36 @@
+"""Adaptive exponential DPI soma in the log domain.
+
+Chicca et al. 2014, eq. 5, with I_sum = I_tau + I_ahp + I_gaba_a - I_fb, is
+
+    (1 + I_gain / I_mem) tau dI_mem/dt = (I_gain / I_tau) (I_in - I_sum) - I_sum I_mem / I_tau.
+
+Dividing by I_mem and using tau I_tau = C U_T / kappa gives the form integrated here, y = ln I_mem:
+
+    (C U_T / kappa) dy/dt = I_in I_gain / (I_gain + I_mem) - I_tau - I_ahp - I_gaba_a + I_fb(I_mem),
+
+that is C dV/dt = current in - current out: the membrane voltage V = (U_T / kappa) ln(I_mem / I0) decays as a straight line.
+
+    I_in = max(I_ampa + I_nmda / (1 + I_nmda_thr / I_mem) - I_gaba_b + I_dc, I0)
+    I_fb = I_fb_gain / (1 + exp(-(I_mem - I_fb_th) / I_fb_norm))       (sigmoid form of the positive feedback)
+
+A spike is the crossing of I_spkthr; the membrane is then held at I_reset for t_ref.
+
+Not modelled: the shape of the spike itself, the Early effect, moderate inversion, calcium-gated NMDA kinetics.
+"""
+
+from chipemu.kernels.elementary import exp
+from chipemu.kernels.jit import kernel, real
+
+
+@kernel
+def net_current(y, i_nmda, i_other, i_out, i_gain, nmda_thr, fb_gain, fb_th, fb_inv_norm, i0, input_factor):
+    """Current that charges the membrane capacitor [pA]: C dV/dt of the module's equation.
+
+    ``i_other`` is I_ampa - I_gaba_b + I_dc and ``i_out`` is I_tau + I_ahp + I_gaba_a [pA]; ``input_factor`` is the
+    multiplicative input noise.
+    """
+    one = real(1.0, y)
+    i_mem = exp(y)
+    i_in = max((i_nmda * i_mem / (i_mem + nmda_thr) + i_other) * input_factor, i0)
+    i_fb = fb_gain / (one + exp((fb_th - i_mem) * fb_inv_norm))
+    return i_in * i_gain / (i_gain + i_mem) - i_out + i_fb

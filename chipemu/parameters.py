@@ -1,0 +1,176 @@
+"""From bias settings and a die's mismatch to the numbers a kernel runs on.
+
+The one place where SI meets kernel units (pA, ms, pF, mV), below everything a user sees.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from chipemu import bias
+from chipemu.chip import Chip
+from chipemu.device import DeviceSpec, OperatingPoint, load_point
+from chipemu.errors import InputError
+from chipemu.kernels import layout as at
+from chipemu.mapping import MappedNetwork
+from chipemu.network import RECEPTORS
+from chipemu.units import MS, MV, PA, PF, show, thermal_voltage
+
+NEVER = 80.0  # ln(I / pA) no membrane reaches: the threshold of a padding lane
+_CIRCUIT_CURRENTS = ("I_spkthr", "I_fb_gain", "I_fb_th")
+
+
+@dataclass(frozen=True, eq=False)
+class BiasSetting:
+    """What the bias generators of some dies are told.
+
+    Attributes
+    ----------
+    names : biases, the third axis of the arrays
+    codes : (chip, core, bias, 2) int16 coarse and fine; -1 where an exact current is set
+    currents : (chip, core, bias) nominal current of the code [A]
+    """
+
+    names: tuple[str, ...]
+    codes: np.ndarray
+    currents: np.ndarray
+
+    def index(self, name: str) -> int:
+        """Position of a bias on the third axis."""
+        return self.names.index(name)
+
+
+def load_points(mapped: MappedNetwork) -> dict[str, OperatingPoint]:
+    """The operating points a mapping names, one per bias group."""
+    return {name: load_point(name, mapped.device) for name in dict.fromkeys(mapped.core_point) if name is not None}
+
+
+def point_setting(mapped: MappedNetwork, chips: Sequence[Chip], points: Mapping[str, OperatingPoint]) -> BiasSetting:
+    """Biases as the operating points ask for them, before any calibration: nearest codes, or exact where those are off."""
+    device = mapped.device
+    names = tuple(name for name, spec in device.biases.items() if spec.parameter is not None)
+    shape = (len(chips), device.chip.n_cores, len(names))
+    codes = np.full((*shape, 2), -1, np.int16)
+    currents = np.zeros(shape)
+    for core, point in enumerate(mapped.core_point):
+        if point is None:
+            continue
+        for b, name in enumerate(names):
+            wanted = points[point].biases[name]
+            for c, chip in enumerate(chips):
+                codes[c, core, b], currents[c, core, b] = _generate(device, chip, wanted)
+    return BiasSetting(names, codes, currents)
+
+
+def _generate(device: DeviceSpec, chip: Chip, wanted: float) -> tuple[tuple[int, int], float]:
+    if device.bias_generator is None or not chip.applied.on("bias_quantisation"):
+        return (-1, -1), wanted
+    code = bias.nearest_code(device.bias_generator, wanted)
+    return code, bias.current(device.bias_generator, *code)
+
+
+def neuron_currents(chip: Chip, setting: BiasSetting, c: int, address: np.ndarray) -> dict[str, np.ndarray]:
+    """Every bias current as it flows in some neurons of one die [A]; ``address`` is (n, 2) core, neuron."""
+    core, neuron = address[:, 0], address[:, 1]
+    currents = {}
+    for b, name in enumerate(setting.names):
+        parameter = chip.device.biases[name].parameter
+        at_core = setting.currents[c, :, b] * chip.core_factor[name]
+        currents[parameter] = at_core[core] * chip.neuron_factor[parameter][core, neuron]
+    return currents
+
+
+def _circuit(chip: Chip, mapped: MappedNetwork, points: Mapping[str, OperatingPoint], name: str, address) -> np.ndarray:
+    """A circuit constant of each neuron [SI]: the device's, unless the core's point overrides it; with its mismatch."""
+    value = np.array([chip.device.circuit[name] if p is None else points[p].circuit.get(name, chip.device.circuit[name])
+                      for p in mapped.core_point])[address[:, 0]]  # fmt: skip
+    if name in _CIRCUIT_CURRENTS:
+        value = value * chip.neuron_factor[name][address[:, 0], address[:, 1]]
+    return value
+
+
+def neuron_fields(
+    chip: Chip,
+    mapped: MappedNetwork,
+    points: Mapping[str, OperatingPoint],
+    setting: BiasSetting,
+    c: int,
+    dt: float,
+) -> dict[int, np.ndarray]:
+    """Kernel parameter fields of every placed neuron of one die.
+
+    Parameters
+    ----------
+    c : position of the die in ``setting``
+    dt : time step [s]
+
+    Returns
+    -------
+    dict from field (see ``kernels.layout``) to (neuron,) array in kernel units
+
+    Raises
+    ------
+    InputError
+        If a pulse is longer than ``dt``, which the charge map does not describe.
+    """
+    address = mapped.address
+    current = {name: value * PA for name, value in neuron_currents(chip, setting, c, address).items()}
+    const = {name: _circuit(chip, mapped, points, name, address) for name in chip.device.circuit}
+    kappa = const["kappa"]
+    u_t = thermal_voltage(chip.temperature) * MV
+    step = dt * MS
+    pulse = const["V_th"] * MV * const["C_pulse"] * PF / current["I_pulse"]
+    if np.any(pulse > step * (1 + 1e-9)):
+        worst = int(np.argmax(pulse))
+        raise InputError(
+            f"pulse width of {show(float(pulse[worst]) / MS, 's')} on core {address[worst, 0]}, neuron {address[worst, 1]} is longer "
+            f"than the time step {show(dt, 's')}; raise bias PULSE_PWLK_P, or take a longer dt"
+        )
+    charge_unit = const["C_mem"] * PF * u_t / kappa  # pA ms
+    fields = {
+        at.I_TAU: current["I_tau"],
+        at.I_GAIN: current["I_gain"],
+        at.STEP_PER_CHARGE: step / charge_unit,
+        at.I_DC: current["I_dc"],
+        at.I_NMDA_THR: current["I_nmda_thr"],
+        at.FB_GAIN: const["I_fb_gain"] * PA,
+        at.FB_TH: const["I_fb_th"] * PA,
+        at.FB_INV_NORM: 1 / (const["I_fb_norm"] * PA),
+        at.AHP_DECAY: np.exp(-step * kappa * current["I_ahp_tau"] / (const["C_ahp"] * PF * u_t)),
+        at.AHP_JUMP: current["I_ahp_gain"] / current["I_ahp_tau"] * current["I_ahp_w"],
+        at.Y_THR: np.log(const["I_spkthr"] * PA),
+        at.Y_RESET: np.log(const["I_reset"] * PA),
+        at.T_REF: const["V_th"] * MV * const["C_ref"] * PF / current["I_ref"] / step,
+        at.INJECT_NMDA: np.ones(len(address)),
+        at.INJECT_GABA_A: np.ones(len(address)),
+    }
+    for r, receptor in enumerate(RECEPTORS):
+        capacity = const[f"C_syn_{receptor}"] * PF * u_t / kappa  # pA ms
+        fields[at.DECAY + r] = np.exp(-step * current[f"I_tau_{receptor}"] / capacity)
+        fields[at.I_GAIN_SYN + r] = current[f"I_gain_{receptor}"]
+        fields[at.CHARGE + r] = current[f"I_gain_{receptor}"] * current[f"I_w_{receptor}"] * pulse / capacity
+    return fields | _noise_fields(chip, fields, const, u_t, step)
+
+
+def _noise_fields(chip, fields, const, u_t, step) -> dict[int, np.ndarray]:
+    noise = chip.device.noise
+    # kT/C on the membrane node in units of ln(I): sigma = kappa / U_T sqrt(eta k T / C), with k T = q U_T
+    boltzmann_t = 1.602176634e-19 * u_t / MV  # J
+    sigma = const["kappa"] / (u_t / MV) * np.sqrt(noise.thermal_eta * boltzmann_t / const["C_mem"])
+    rate = fields[at.STEP_PER_CHARGE] * fields[at.I_TAU]  # dt / tau
+    keep = np.exp(-step / (noise.input_tau * MS)) if noise.input_std > 0 else 0.0
+    spread = noise.input_std * chip.applied.scale("input_noise")
+    return {
+        at.MEMBRANE_KICK: chip.applied.scale("thermal_noise") * sigma * np.sqrt(2 * rate),
+        at.OU_KEEP: np.full_like(rate, keep),
+        at.OU_KICK: np.full_like(rate, spread * np.sqrt(1 - keep**2)),
+    }
+
+
+PADDING: dict[int, float] = {
+    at.I_TAU: 5.0, at.I_GAIN: 1.0, at.STEP_PER_CHARGE: 1e-3, at.I_NMDA_THR: 1.0, at.FB_INV_NORM: 1.0, at.AHP_DECAY: 0.5,
+    at.Y_THR: NEVER, at.T_REF: 10.0, at.I_GAIN_SYN: 1.0, at.I_GAIN_SYN + 1: 1.0, at.I_GAIN_SYN + 2: 1.0,
+    at.I_GAIN_SYN + 3: 1.0,
+}  # fmt: skip
+"""Parameter fields of lanes that hold no neuron: a quiet membrane that never spikes. Fields not listed are 0."""

@@ -1,0 +1,122 @@
+"""From edges and slots to what a kernel walks along: connections sorted by sender, with amplitudes per run."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from chipemu.chip import Chip
+from chipemu.kernels import layout as at
+from chipemu.kernels.layout import BLOCK, LANES, N_FIELDS
+from chipemu.kernels.plastic import Plastic
+from chipemu.kernels.run import Wiring
+from chipemu.mapping import MappedNetwork
+from chipemu.units import PA
+
+
+class Lanes:
+    """Where each placed neuron sits in the blocked state: every population starts a new block.
+
+    Attributes
+    ----------
+    lane : (neuron,) lane of each neuron
+    n_lanes : lanes including padding
+    address : (n_lanes) uint32, core * 65536 + neuron; padding repeats the highest address
+    """
+
+    def __init__(self, mapped: MappedNetwork):
+        self.lane = np.empty(mapped.n_neurons, np.int64)
+        used = 0
+        for population in mapped.network.populations:
+            self.lane[mapped.neuron_slice(population)] = used + np.arange(population.n)
+            used += -(-population.n // LANES) * LANES
+        self.n_lanes = used
+        self.address = np.full(used, 0xFFFFFFFF, np.uint32)
+        self.address[self.lane] = (mapped.address[:, 0].astype(np.uint32) << 16) | mapped.address[:, 1].astype(np.uint32)
+
+    def base(self, neuron: np.ndarray) -> np.ndarray:
+        """Position of the first field of some neurons in a run's state."""
+        block, lane = np.divmod(self.lane[neuron], LANES)
+        return block * BLOCK + lane
+
+    def fields(self, state: np.ndarray, first: int, count: int = 1) -> np.ndarray:
+        """Copy of some fields of every neuron, dims (run, neuron) or (run, field, neuron)."""
+        blocks = state.reshape(len(state), -1, N_FIELDS, LANES)[:, :, first : first + count]
+        flat = blocks.transpose(0, 2, 1, 3).reshape(len(state), count, -1)[:, :, self.lane]
+        return flat[:, 0] if count == 1 else flat
+
+    def set_field(self, state: np.ndarray, field: int, run: slice | np.ndarray, value: np.ndarray, padding: float) -> None:
+        """Write a field of every neuron of some runs, and its padding lanes."""
+        full = np.full(self.n_lanes, padding)
+        full[self.lane] = value
+        state.reshape(len(state), -1, N_FIELDS, LANES)[run, :, field] = full.reshape(-1, LANES)
+
+
+def sender_lane(mapped: MappedNetwork, lanes: Lanes, pre: np.ndarray) -> np.ndarray:
+    """Sender number in the kernel (inputs first, then lanes) of senders in the edge table (inputs, then neurons)."""
+    neuron = pre >= mapped.n_sources
+    sender = pre.astype(np.int64)
+    sender[neuron] = mapped.n_sources + lanes.lane[pre[neuron] - mapped.n_sources]
+    return sender
+
+
+def _offsets(sender: np.ndarray, n_senders: int) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(np.bincount(sender, minlength=n_senders))]).astype(np.int64)
+
+
+def build_wiring(mapped: MappedNetwork, lanes: Lanes) -> tuple[Wiring, np.ndarray]:
+    """Connections that are CAM words, and the edge behind each connection."""
+    edges = mapped.edges
+    edge = np.flatnonzero(~edges.plastic)
+    sender = sender_lane(mapped, lanes, edges.pre[edge])
+    order = np.argsort(sender, kind="stable")
+    edge = edge[order]
+    target = lanes.base(edges.post[edge]) + (at.PULSE + edges.receptor[edge].astype(np.int64)) * LANES
+    return Wiring(mapped.n_sources, _offsets(sender[order], mapped.n_sources + lanes.n_lanes), target), edge
+
+
+def build_plastic(
+    mapped: MappedNetwork, lanes: Lanes, chips: Sequence[Chip], n_seeds: int, dtype: type
+) -> tuple[Plastic, np.ndarray]:
+    """Plastic synapses of every run with zero codes, and the (positive) edge behind each.
+
+    Each has a slot in its neuron's plastic block, numbered by order of definition; its pulse and its step charge have
+    the slot's mismatch.
+    """
+    edges, spec = mapped.edges, mapped.device.plastic
+    edge = np.flatnonzero(edges.plastic & (edges.sign > 0))
+    slot = _rank(edges.post[edge])
+    sender = sender_lane(mapped, lanes, edges.pre[edge])
+    order = np.argsort(sender, kind="stable")
+    edge, slot = edge[order], slot[order]
+    post = edges.post[edge]
+    place = mapped.address[post].astype(np.uint32)
+    n_runs = len(chips) * n_seeds
+    word = np.zeros((n_runs, len(edge)), dtype)
+    rate = np.zeros((n_runs, len(edge)))
+    for c, chip in enumerate(chips):
+        if spec is None or len(edge) == 0:
+            break
+        runs = slice(c * n_seeds, (c + 1) * n_seeds)
+        word[runs] = spec.word_per_code * chip.plastic_factor(mapped.address, "pulse")[post, slot]
+        rate[runs] = spec.step_window / (spec.step_charge * PA) * chip.plastic_factor(mapped.address, "step")[post, slot]
+    rule = np.array([spec.balance, spec.forget, spec.code_max] if spec else [0.0, 0.0, 0.0])
+    return Plastic(
+        offset=_offsets(sender[order], mapped.n_sources + lanes.n_lanes),
+        lane=lanes.base(post),
+        address=(place[:, 0] << 20) | (place[:, 1] << 8) | slot.astype(np.uint32),
+        code=np.zeros((n_runs, len(edge)), np.int32),
+        word=word,
+        rate=rate,
+        learn=np.zeros(n_runs, np.uint8),
+        rule=rule,
+        writes=np.zeros(n_runs, np.int64),
+    ), edge
+
+
+def _rank(group: np.ndarray) -> np.ndarray:
+    """Position of each element among the earlier elements of its group."""
+    order = np.argsort(group, kind="stable")
+    count = np.bincount(group) if len(group) else np.zeros(0, np.int64)
+    rank = np.empty(len(group), np.int64)
+    rank[order] = np.arange(len(group)) - (np.cumsum(count) - count)[group[order]]
+    return rank
