@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from chipemu import library
 from chipemu.device_schema import DeviceFile, PointFile
-from chipemu.errors import DeviceFileError, InputError, PointFileError, nearest, shorten
+from chipemu.errors import DeviceFileError, InputError, PointFileError, UnknownNameError, nearest, shorten
 
 MAX_LINEAGE = 4
 _MAX_FAULTS = 40
@@ -97,6 +97,8 @@ def _resolve(path: str, own: dict, folder: Path | None, depth: int) -> tuple[dic
         raise DeviceFileError(f"{path}: {missing[0]}: missing; a file that extends another needs its own {missing[0]}")
     beside = folder / f"{parent_name}.toml" if folder is not None else None
     place = beside if beside is not None and beside.is_file() else parent_name
+    if place is parent_name and parent_name not in library.list_names("devices"):
+        raise UnknownNameError("device", parent_name, library.list_names("devices"), where=f"{path}: extends")
     parent_path, parent = library.load_toml("devices", place)
     parent, ancestors = _resolve(parent_path, parent, folder if place is beside else None, depth + 1)
     dropped = own.get("without", [])

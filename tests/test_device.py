@@ -1,0 +1,185 @@
+"""Shipped devices and operating points, inheritance, hashes and provenance."""
+
+import copy
+import pickle
+import re
+
+import numpy as np
+import pytest
+
+from chipemu import library
+from chipemu.device import PARAMETERS, load_device, load_point
+from chipemu.errors import DeviceFileError, UnknownNameError
+from chipemu.units import thermal_voltage
+
+DEVICES = library.list_names("devices")
+POINTS = library.list_names("devices/points")
+DYNAPSE1 = library.find("devices", "dynapse1")[1]
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_every_shipped_device_loads_under_its_file_name(name):
+    device = load_device(name)
+    assert device.name == name
+    assert device.path == f"devices/{name}.toml"
+    assert max(len(line) for line in str(device).splitlines()) <= 100
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_every_number_has_a_source_that_the_file_declares(name):
+    device = load_device(name)
+    known = {*device.references, "measured", "derived", "assumed"}
+    assert {quantity.source for quantity in device.quantities.values()} <= known
+    assert all(device.quantity(f"circuit.{key}").value == value for key, value in device.circuit.items())
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", POINTS)
+def test_every_shipped_point_fits_every_shipped_device(name, device):
+    device = load_device(device)
+    point = load_point(name, device)
+    assert point.name == name
+    assert set(point.biases) >= set(device.modelled_biases)
+    assert max(len(line) for line in str(point).splitlines()) <= 100
+
+
+def test_dynapse1_has_the_capacities_of_the_chip():
+    chip = load_device("dynapse1").chip
+    sizes = (chip.n_cores, chip.n_neurons_per_core, chip.n_cam_words, chip.n_sram_words, chip.tag_bits)
+    assert sizes == (4, 256, 64, 4, 10)
+
+
+def test_dynapse1_has_25_biases_of_which_every_parameter_is_set_once():
+    device = load_device("dynapse1")
+    parameters = [entry.parameter for entry in device.biases.values() if entry.parameter]
+    assert len(device.biases) == 25
+    assert sorted(parameters) == sorted(PARAMETERS)
+    assert device.modelled_biases == tuple(n for n, entry in device.biases.items() if entry.parameter)
+
+
+def test_generator_floor_gives_the_measured_longest_time_constant():
+    device = load_device("dynapse1")
+    tau = device.circuit["C_mem"] * thermal_voltage(298.15) / (device.circuit["kappa"] * device.bias_generator.floor)
+    assert tau == pytest.approx(81e-3, rel=0.03)  # saturation of tau_mem, Zendrikov 2024
+
+
+def test_plastic_device_differs_from_dynapse1_only_in_its_synapses():
+    plastic, plain = load_device("dynapse1-plastic"), load_device("dynapse1")
+    assert plain.plastic is None
+    assert plain.signals == ()
+    assert plastic.plastic.code_max == 15
+    assert set(plastic.signals) == {"presynaptic_spike", "feedback_current", "learn_enable"}
+    assert (plastic.circuit, plastic.mismatch, plastic.noise) == (plain.circuit, plain.mismatch, plain.noise)
+    assert plastic.capacity_hash == plain.capacity_hash
+    assert plastic.hash != plain.hash
+    new = [key for key in plastic.quantities if key not in plain.quantities]
+    assert new
+    assert all(plastic.quantity(key).source == "assumed" for key in new)
+
+
+def test_ideal_has_exact_currents_and_no_spread():
+    ideal, plain = load_device("ideal"), load_device("dynapse1")
+    assert ideal.bias_generator is None
+    assert ideal.weights == "float"
+    assert not any(ideal.mismatch.within_core.values())
+    assert not any(ideal.mismatch.between_cores.values())
+    assert not any(ideal.mismatch.between_dies.values())
+    assert (ideal.mismatch.slot, ideal.noise.thermal_eta, ideal.noise.input_std) == (0.0, 0.0, 0.0)
+    assert (ideal.chip, ideal.circuit) == (plain.chip, plain.circuit)
+
+
+def test_mismatch_is_complete_and_a_missing_entry_answers_with_its_default():
+    device = load_device("dynapse1")
+    assert set(device.mismatch.within_core) == {*PARAMETERS, "I_spkthr"}
+    assert set(device.mismatch.between_cores) == set(device.modelled_biases)
+    assert device.quantity("mismatch.between_cores.IF_DC_P").source == "assumed"
+    assert device.quantity("mismatch.between_cores.IF_TAU1_N").source == "zendrikov-2024"
+
+
+def test_unknown_quantity_offers_the_nearest_key():
+    with pytest.raises(UnknownNameError, match=r"circuit\.C_mem"):
+        load_device("dynapse1").quantity("circuit.C_men")
+
+
+def test_a_corrected_citation_changes_the_hash_but_not_the_capacity_hash(toml_file):
+    plain = load_device("dynapse1")
+    cited = load_device(toml_file(DYNAPSE1.replace('note = "16 x 16"', 'note = "a 16 x 16 array"')))
+    smaller = load_device(toml_file(DYNAPSE1.replace("{ value = 64,", "{ value = 63,"), "b.toml"))
+    assert cited.hash != plain.hash
+    assert cited.capacity_hash == plain.capacity_hash != smaller.capacity_hash
+
+
+def test_comments_and_spacing_do_not_change_the_hash(toml_file):
+    spaced = re.sub(r"^(\w+) += ", r"\1    =  ", re.sub(r"#.*\n", "\n", DYNAPSE1), flags=re.MULTILINE)
+    assert load_device(toml_file(spaced)).hash == load_device("dynapse1").hash
+
+
+def test_a_description_is_frozen_and_travels_by_pickle():
+    device = load_device("dynapse1")
+    for twin in (pickle.loads(pickle.dumps(device)), copy.deepcopy(device), load_device("dynapse1")):
+        assert twin == device
+        assert hash(twin) == hash(device)
+    with pytest.raises(TypeError):
+        device.circuit["C_mem"] = 1.0
+    with pytest.raises(AttributeError):
+        device.name = "other"
+
+
+CHILD = 'schema = 1\nextends = "{}"\nname = "{}"\ntitle = "t"\nsummary = "s"\n'
+
+
+def test_a_user_file_extends_a_shipped_device_and_uses_its_points(toml_file):
+    text = CHILD.format("dynapse1", "mine") + '[circuit]\nC_mem = { value = "3 pF", source = "assumed" }\n'
+    device = load_device(toml_file(text))
+    assert device.circuit["C_mem"] == pytest.approx(3e-12)
+    assert device.circuit["C_ahp"] == load_device("dynapse1").circuit["C_ahp"]
+    assert device.lineage == ("mine", "dynapse1")
+    assert load_point("output", device).devices == ("dynapse1",)
+
+
+def test_a_file_next_to_the_extending_one_is_found(toml_file):
+    toml_file(CHILD.format("dynapse1", "near"), "near.toml")
+    assert load_device(toml_file(CHILD.format("near", "far"), "far.toml")).lineage == ("far", "near", "dynapse1")
+
+
+def test_a_circle_and_a_long_chain_are_refused(toml_file):
+    toml_file(CHILD.format("b", "a"), "a.toml")
+    with pytest.raises(DeviceFileError, match=r"extends.*allowed 4 files"):
+        load_device(toml_file(CHILD.format("a", "b"), "b.toml"))
+
+
+def test_all_faults_are_reported_at_once(toml_file):
+    text = DYNAPSE1.replace('"0.7 V"', '"0.7 A"').replace("value = 0.705", "value = 7").replace("C_ahp  ", "C_aph  ")
+    with pytest.raises(DeviceFileError) as raised:
+        load_device(toml_file(text))
+    lines = str(raised.value).splitlines()
+    assert len(lines) == 4
+    for key in ("circuit.V_th", "circuit.kappa", "circuit.C_aph", "circuit.C_ahp"):
+        assert any(f": {key}: " in line for line in lines)
+
+
+def test_reference_point_has_a_thermal_voltage_of_25_mV():
+    point = load_point("ds-fi", load_device("dynapse1"))
+    assert thermal_voltage(point.temperature) == pytest.approx(25e-3, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "tau_mem", "t_ref"),
+    [("ds-fi", 14.18e-3, 5e-3), ("output", 20e-3, None), ("controller", 20e-3, None), ("mismatch-fit", 20e-3, 7e-3)],
+)
+def test_points_reach_their_stated_times(name, tau_mem, t_ref):
+    # tau = C U_T / (kappa I_tau); t_ref = V_th C_ref / I_ref
+    device = load_device("dynapse1")
+    point, circuit = load_point(name, device), device.circuit
+    factor = circuit["C_mem"] * thermal_voltage(point.temperature) / circuit["kappa"]
+    assert factor / point.biases["IF_TAU1_N"] == pytest.approx(tau_mem, rel=2e-3)
+    if t_ref:
+        assert circuit["V_th"] * circuit["C_ref"] / point.biases["IF_RFR_N"] == pytest.approx(t_ref, rel=2e-3)
+
+
+def test_a_code_means_the_generators_current(toml_file):
+    text = library.find("devices/points", "ds-fi")[1].replace('{ current = "5 pA"', "{ coarse = 0, fine = 85", 1)
+    point = load_point(toml_file(text), load_device("dynapse1"))
+    assert point.codes == {"IF_TAU1_N": (0, 85)}
+    assert point.biases["IF_TAU1_N"] == pytest.approx(5e-12)
+    assert np.isfinite(list(point.biases.values())).all()
