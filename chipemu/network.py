@@ -298,9 +298,8 @@ class Network:
 
     def __str__(self):
         n_sources, n_neurons = (sum(g.n for g in groups) for groups in (self.source_groups, self.populations))
-        lines = [
-            f"network {self.name!r}: {n_sources} sources, {n_neurons} neurons, {sum(map(len, self.projections))} synapses"
-        ]
+        n_synapses = sum(map(len, self.projections))
+        lines = [f"network {self.name!r}: {n_sources} sources, {n_neurons} neurons, {n_synapses} synapses"]
         wide = max((len(name) for name in self._groups | self._projections), default=0)
         for group in self._groups.values():
             kind, note = ("sources", "") if isinstance(group, Sources) else ("population", f"  point {group.point}")
@@ -387,10 +386,8 @@ def _tags(tags, n, name):
 
 
 def _pairs(pairs, pre, post, name):
-    if isinstance(pairs, str):
-        table = _named_pairs(pairs, pre, post, name)
-    else:
-        table = _listed_pairs(pairs, pre, post, name)
+    build = _named_pairs if isinstance(pairs, str) else _listed_pairs
+    table = build(pairs, pre, post, name)
     table.flags.writeable = False
     return table
 
@@ -429,7 +426,7 @@ def _listed_pairs(pairs, pre, post, name):
     if (count > 1).any():
         pre_index, post_index = found[np.argmax(count)]
         raise InputError(
-            f"projection {name!r} lists pair ({pre_index}, {post_index}) {count.max()} times; use words=... for strength"
+            f"projection {name!r} lists pair ({pre_index}, {post_index}) {count.max()} times; use words=..."
         )
     return table
 

@@ -49,7 +49,7 @@ def assign_slots(counts, post, n_neurons: int, n_words: int, previous=None) -> n
     --------
     >>> first = assign_slots(np.array([2, 1]), np.array([0, 0]), 1, 4)
     >>> first, assign_slots(np.array([1, 2]), np.array([0, 0]), 1, 4, first)
-    (array([[[0, 0, 1, -1]]], dtype=int32), array([[[0, 1, 1, -1]]], dtype=int32))
+    (array([[ 0,  0,  1, -1]], dtype=int32), array([[ 0,  1,  1, -1]], dtype=int32))
     """
     counts = np.asarray(counts, np.int64)
     lead, n_edges = counts.shape[:-1], counts.shape[-1]

@@ -5,6 +5,7 @@ and capacities are not in it: they follow from the network and the device, whose
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
@@ -65,9 +66,9 @@ class _MappingFile(Section):
     device: _Name = Field(description='device = "dynapse1"')
     capacity_hash: _Hash = Field(description="the hash that save_mapping writes")
     core: list[_Core] = Field(default=[], max_length=64)
-    population: list[_Population] = Field(default=[], max_length=10_000)
-    sources: list[_Sources] = Field(default=[], max_length=10_000)
-    projection: list[_Projection] = Field(default=[], max_length=10_000)
+    population: list[_Population] = Field(default=[], max_length=1000)
+    sources: list[_Sources] = Field(default=[], max_length=1000)
+    projection: list[_Projection] = Field(default=[], max_length=1000)
 
 
 def save_mapping(mapped: MappedNetwork, path: str | Path) -> Path:
@@ -92,7 +93,7 @@ def save_mapping(mapped: MappedNetwork, path: str | Path) -> Path:
     """
     path = Path(path)
     with replacing(path) as temporary:
-        temporary.write_text("\n".join(_lines(mapped)) + "\n", encoding="utf-8")
+        temporary.write_text(mapping_text(mapped), encoding="utf-8")
     return path
 
 
@@ -137,8 +138,13 @@ def load_mapping(name_or_path: str | Path, network, device) -> MappedNetwork:
         raise MappingFileError(f"{path}: sources: {fault}") from fault
 
 
+def mapping_text(mapped: MappedNetwork) -> str:
+    """Content of the mapping file of a mapped network, as TOML."""
+    return "\n".join(_lines(mapped)) + "\n"
+
+
 def _lines(mapped) -> Iterator[str]:
-    yield "# Where a network sits on a chip. Written by chipemu.mapping.save_mapping; tables are rebuilt when it is read."
+    yield "# Where a network sits on a chip, written by chipemu.mapping.save_mapping; tables are rebuilt on reading."
     yield f"schema = {SCHEMA}"
     yield f"network = {_quoted(mapped.network.name)}"
     yield f'network_hash = "{mapped.network.hash}"'
@@ -170,20 +176,20 @@ def _runs(address) -> Iterator[str]:
 
 def _repeated_names(saved) -> Iterator[str]:
     for kind in ("population", "sources", "projection"):
-        names = [item.name for item in getattr(saved, kind)]
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            yield f"{kind}: name {name!r} stands {names.count(name)} times; allowed once"
-    cores = [item.core for item in saved.core]
-    for core in sorted({core for core in cores if cores.count(core) > 1}):
-        yield f"core: core {core} stands {cores.count(core)} times; allowed once, with one operating point"
+        for name, n in Counter(item.name for item in getattr(saved, kind)).items():
+            if n > 1:
+                yield f"{kind}: name {name!r} stands {n} times; allowed once"
+    for core, n in Counter(item.core for item in saved.core).items():
+        if n > 1:
+            yield f"core: core {core} stands {n} times; allowed once, with one operating point"
 
 
 def _device_faults(saved, device) -> Iterator[str]:
     if saved.capacity_hash != device.capacity_hash:
         name = f"device {saved.device!r}" if saved.device != device.name else "an older version of it"
         yield (
-            f"capacity_hash: the capacities of {device.name} ({device.path}, [chip]) are not those the mapping was made "
-            f"for, {name}: hash {device.capacity_hash[:12]}... here, {saved.capacity_hash[:12]}... in the file. "
+            f"capacity_hash: the capacities of {device.name} ({device.path}, [chip]) are not those the mapping was "
+            f"made for, {name}: hash {device.capacity_hash[:12]}... here, {saved.capacity_hash[:12]}... in the file. "
             f"Map the network again"
         )
 
@@ -200,8 +206,8 @@ def _network_faults(saved, network) -> Iterator[str]:
             for core in sorted({run.core for run in item.neurons}):
                 if point_of.get(core) != group.point:
                     faults.append(
-                        f"population.{group.name}: sits on core {core}, whose operating point is {point_of.get(core)!r}; "
-                        f"the network asks for {group.point!r}"
+                        f"population.{group.name}: sits on core {core}, whose operating point is "
+                        f"{point_of.get(core)!r}; the network asks for {group.point!r}"
                     )
     hashes = {item.name: item.hash for item in saved.projection}
     for projection in network.projections:
@@ -227,7 +233,8 @@ def _missing_or_unknown(saved, network) -> Iterator[str]:
                 yield f"{kind}: {name!r} of the network is missing"
         for name in found:
             if name not in wanted:
-                yield f"{kind}: {name!r} is not in network {network.name!r}; nearest: {', '.join(nearest(name, wanted))}"
+                close = ", ".join(nearest(name, wanted)) or "none is known"
+                yield f"{kind}: {name!r} is not in network {network.name!r}; nearest: {close}"
 
 
 def _named(saved, network):
@@ -243,15 +250,15 @@ def _place_faults(saved, network, device) -> Iterator[str]:
     chip = device.chip
     for item in saved.core:
         if item.core >= chip.n_cores:
-            yield f"core: core {item.core}; {device.name} has cores 0 to {chip.n_cores - 1} ({device.path}, chip.n_cores)"
+            yield f"core: core {item.core}; {device.name} has 0 to {chip.n_cores - 1} ({device.path}, chip.n_cores)"
     owner = {place: "reserved" for place in chip.reserved}
     for population in saved.population:
         for index, run in enumerate(population.neurons):
             key = f"population.{population.name}.neurons.{index}"
             if run.core >= chip.n_cores or run.first + run.n > chip.n_neurons_per_core:
                 yield (
-                    f"{key}: core {run.core}, neurons {run.first} to {run.first + run.n - 1}; {device.name} has cores 0 to "
-                    f"{chip.n_cores - 1} with neurons 0 to {chip.n_neurons_per_core - 1} "
+                    f"{key}: core {run.core}, neurons {run.first} to {run.first + run.n - 1}; {device.name} has "
+                    f"cores 0 to {chip.n_cores - 1} with neurons 0 to {chip.n_neurons_per_core - 1} "
                     f"({device.path}, chip.n_neurons_per_core)"
                 )
                 continue
