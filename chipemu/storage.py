@@ -120,14 +120,16 @@ def merge_provenance(attributes: Iterable[Mapping[str, object]]) -> dict[str, ob
     >>> merge_provenance([{"device": "ideal", "age_s": 0.0}, {"device": "dynapse1", "age_s": 0.0}])
     {'device': 'dynapse1; ideal', 'age_s': 0.0}
     """
-    values: dict[str, dict[object, None]] = {}
+    values: dict[str, dict[str, object]] = {}
     for part in attributes:
         for name, value in part.items():
-            values.setdefault(name, {})[value] = None
-    return {
-        name: next(iter(found)) if len(found) == 1 else "; ".join(sorted(str(value) for value in found))
-        for name, found in values.items()
-    }
+            values.setdefault(name, {})[str(value)] = value
+    merged = {}
+    for name, found in values.items():
+        # A part that failed before it knew its origin leaves no value; the others speak for it.
+        known = [text for text in found if text not in ("", "nan")] or list(found)[:1]
+        merged[name] = found[known[0]] if len(known) == 1 else "; ".join(sorted(known))
+    return merged
 
 
 def save(dataset: xr.Dataset, path: str | Path) -> Path:
@@ -160,7 +162,8 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
         if variable.size >= _COMPRESS_FROM and variable.dtype.kind in "fiub"
     }
     with replacing(path) as temporary:
-        labelled.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+        # The encoding of a file it was read from would turn NaN back into an integer.
+        labelled.drop_encoding().to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
     return path
 
 

@@ -63,6 +63,13 @@ def test_saving_twice_writes_the_same_bytes(dataset, saved, tmp_path):
     assert storage.save(dataset, tmp_path / "again.h5").read_bytes() == saved.read_bytes()
 
 
+def test_integers_of_a_file_can_be_joined_by_a_missing_value(saved, tmp_path):
+    loaded = storage.load(saved)
+    missing = loaded.assign(weight=loaded["weight"].where(loaded["weight"] > 0))
+    again = storage.load(storage.save(missing, tmp_path / "again.h5"))
+    np.testing.assert_array_equal(again["weight"], missing["weight"])
+
+
 def test_recording_without_a_spike(dataset, tmp_path):
     empty = xr.Dataset({"spike_time": ("spike", np.empty(0))}, attrs=dataset.attrs)
     assert storage.load(storage.save(empty, tmp_path / "silent.h5"))["spike_time"].shape == (0,)

@@ -1,0 +1,110 @@
+"""A study file is read strictly, and every fault in it is named at once."""
+
+import pytest
+
+from chipemu.errors import StudyFileError
+from chipemu.study import load_study, parse_study
+
+VALID = """
+[study]
+name = "mismatch"
+task = "yinyang"
+device = "dynapse1-plastic"
+where = ["chip", "host"]
+chips = 5
+noise_seeds = 3
+seed = 0
+[factors]
+mismatch_scale = [0, 0.5, 1, 2, 4]
+temperature = ["25 degC", "310 K"]
+[budget]
+presentations = 100
+window = "500 ms"
+"""
+
+
+def test_valid_study():
+    study = parse_study(VALID)
+    assert dict(study.factors) == {
+        "where": ("chip", "host"),
+        "mismatch_scale": (0.0, 0.5, 1.0, 2.0, 4.0),
+        "temperature": (298.15, 310.0),
+    }
+    assert dict(study.fixed) == {"device": "dynapse1-plastic"}
+    assert dict(study.budget) == {"presentations": 100, "window": 0.5}
+    assert (study.shape, study.n_points, study.n_runs) == ((2, 5, 2), 20, 300)
+    assert study.split == "validation"
+
+
+def test_study_without_factors_is_one_point():
+    head, _ = VALID.replace('["chip", "host"]', '"chip"').split("[factors]")
+    assert parse_study(head).n_points == 1
+
+
+def test_hash_sees_content_and_not_layout():
+    reference = parse_study(VALID).hash
+    assert parse_study("# a comment\n" + VALID.replace("seed = 0", "seed   = 0")).hash == reference
+    assert parse_study(VALID.replace("500 ms", "0.5 s")).hash == reference
+    assert parse_study(VALID.replace("chips = 5", "chips = 6")).hash != reference
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"yinyang"', '"yingyang"', "study.task: unknown task 'yingyang'; nearest: yinyang"),
+        ("dynapse1-plastic", "dynaps1", "study.device.0: unknown device 'dynaps1'; nearest: dynapse1"),
+        ('"host"', '"hots"', "study.where.1: 'hots'"),
+        ('"host"', '"chip"', "'chip' is given twice"),
+        ("chips = 5", "chips = 0", "study.chips: 0"),
+        ("chips = 5", "chips = 5.0", "study.chips: 5.0"),
+        ("chips = 5", 'chips = "5"', "study.chips: '5'"),
+        ("chips = 5", "", "study.chips: missing; write the number of dies"),
+        ("seed = 0", "seed = -1", "study.seed: -1"),
+        ("seed = 0", "seed = true", "study.seed: True"),
+        ("seed = 0", "sed = 0", "study.sed: unknown key; nearest: seed"),
+        ('"mismatch"', '"../mismatch"', "study.name"),
+        ("0.5,", "nan,", "mismatch_scale.1: nan"),
+        ("0.5,", "-0.5,", "mismatch_scale.1: -0.5"),
+        ("0.5,", "0,", "factors.mismatch_scale: 0.0 is given twice"),
+        ("[0, 0.5, 1, 2, 4]", "[]", "factors.mismatch_scale"),
+        ("[0, 0.5, 1, 2, 4]", "1", "factors.mismatch_scale: 1"),
+        ("mismatch_scale", "mismatch_scal", "nearest: mismatch_scale"),
+        ('"310 K"', "310", "factors.temperature.1: 310 has no unit"),
+        ('"310 K"', '"310 Hz"', "factors.temperature.1: '310 Hz'"),
+        ('"310 K"', '"-1 K"', "below the limit"),
+        ("presentations = 100", "presentation = 100", "nearest: presentations"),
+        ("[factors]", "[factor]", "factor: unknown key; nearest: factors"),
+        ("[budget]", "[budget", "not valid TOML"),
+        ("chips = 5", "chips = 100000", "the limit is 1000000"),
+    ],
+)
+def test_faults_are_named_with_file_and_key(old, new, message):
+    with pytest.raises(StudyFileError) as caught:
+        parse_study(VALID.replace(old, new, 1), "mine.toml")
+    assert message in str(caught.value)
+    assert str(caught.value).startswith("mine.toml: ")
+
+
+def test_all_faults_come_at_once():
+    text = VALID.replace("chips = 5", "chips = 0").replace("seed = 0", "sed = 0").replace("0.5,", "inf,")
+    with pytest.raises(StudyFileError) as caught:
+        parse_study(text)
+    assert all(key in str(caught.value) for key in ("study.chips", "study.seed", "study.sed", "mismatch_scale.1"))
+
+
+def test_a_path_names_the_users_own_device():
+    assert parse_study(VALID.replace("dynapse1-plastic", "chips/mine.toml")).fixed["device"] == "chips/mine.toml"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"\xff\xfe", "not UTF-8"), (b"#" * 60_000, "larger than 50 kB"), (b"a = 1\na = 2", "not valid TOML")],
+)
+def test_unreadable_files_are_refused(toml_file, content, message):
+    with pytest.raises(StudyFileError, match=message):
+        load_study(toml_file(content))
+
+
+def test_absent_file_is_named(tmp_path):
+    with pytest.raises(StudyFileError, match="cannot be read"):
+        load_study(tmp_path / "absent.toml")
