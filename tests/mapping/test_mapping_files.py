@@ -8,6 +8,7 @@ import pytest
 from chipemu.device import load_device
 from chipemu.errors import InputError, MappingFileError, UnknownNameError
 from chipemu.mapping import load_mapping, map_network, save_mapping
+from chipemu.network import Network
 from tests.malformed_mappings import CASES, small_network
 
 DEVICE = load_device("dynapse1")
@@ -31,6 +32,15 @@ def test_saving_again_gives_the_same_bytes(tmp_path):
     again = save_mapping(load_mapping(tmp_path / "a.toml", small_network(), DEVICE), tmp_path / "b.toml").read_bytes()
     assert again == first
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.toml", "b.toml"]
+
+
+def test_any_printable_name_survives_the_file(tmp_path):
+    network = Network('quote " backslash \\ é')
+    network.sources("a = [1] # x", 2)
+    network.population("'", 3, point='"""')
+    network.project_signed("a = [1] # x", "'", positive="ampa", negative="gaba_b", name="π → \\u0041")
+    mapped = map_network(network, DEVICE)
+    assert load_mapping(save_mapping(mapped, tmp_path / "m.toml"), network, DEVICE).hash == mapped.hash
 
 
 def test_a_corrected_citation_orphans_nothing(tmp_path):

@@ -172,7 +172,7 @@ def test_exactly_full_chips_are_placed_and_one_neuron_more_is_not(device, data):
         map_network(network, device)
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(st.integers(1, 64), st.integers(1, 8), st.integers(0, 9))
 def test_a_full_core_fills_every_word_of_every_neuron(n_fixed, n_inputs, seed):
     network = Network("full")
