@@ -5,106 +5,27 @@ Nothing here knows a device. Capacities, tags and CAM words enter in `chipemu.ma
 
 import hashlib
 import json
-from dataclasses import dataclass
 
 import numpy as np
 
 from chipemu.errors import InputError, UnknownNameError, shorten
+from chipemu.projection import (
+    RECEPTORS,
+    STORES,
+    Population,
+    Projection,
+    Sources,
+    check_known,
+    projection_hash,
+    read_pairs,
+    read_words,
+)
 
-RECEPTORS = ("ampa", "nmda", "gaba_a", "gaba_b")
-STORES = ("words", "plastic")
+__all__ = ["RECEPTORS", "Network", "Population", "Projection", "Sources"]
 
-# Far above any chip; they turn a mistyped size into a message instead of a full memory.
+# Far above any chip; it turns a mistyped size into a message instead of a full memory.
 _MOST_UNITS = 100_000
-_MOST_PAIRS = 4_000_000
 _LONGEST_NAME = 80
-
-
-@dataclass(frozen=True, eq=False)
-class Sources:
-    """Virtual neurons: spike trains that enter the chip from outside.
-
-    Parameters
-    ----------
-    name : str
-        Name of the group.
-    n : int
-        Number of sources.
-    tags : (n,) tuple of int or None
-        Source tags to use; None lets the mapper choose.
-    """
-
-    name: str
-    n: int
-    tags: tuple[int, ...] | None = None
-
-    def __len__(self):
-        return self.n
-
-
-@dataclass(frozen=True, eq=False)
-class Population:
-    """Silicon neurons that share one operating point, and therefore one set of biases.
-
-    Parameters
-    ----------
-    name : str
-        Name of the population.
-    n : int
-        Number of neurons.
-    point : str
-        Name of the operating point.
-    """
-
-    name: str
-    n: int
-    point: str
-
-    def __len__(self):
-        return self.n
-
-
-@dataclass(frozen=True, eq=False)
-class Projection:
-    """Synapses from one group to one population.
-
-    Parameters
-    ----------
-    name : str
-        Name of the projection.
-    pre : Sources or Population
-        Sending group.
-    post : Population
-        Receiving population.
-    pairs : (k, 2) int64
-        Index in ``pre`` and index in ``post`` of each synapse; read-only.
-    receptor : str or None
-        Receptor of a fixed projection; None when trained.
-    positive, negative : str or None
-        Receptors that carry positive and negative weights of a trained projection; None when fixed.
-    words : (k,) int64 or None
-        Number of parallel CAM words of each fixed synapse; None when trained.
-    store : str
-        ``"words"``: weights are repeated CAM words; ``"plastic"``: codes of the device's plastic synapses.
-    """
-
-    name: str
-    pre: Sources | Population
-    post: Population
-    pairs: np.ndarray
-    receptor: str | None = None
-    positive: str | None = None
-    negative: str | None = None
-    words: np.ndarray | None = None
-    store: str = "words"
-
-    @property
-    def trained(self) -> bool:
-        """True if the weights arrive with every weight image."""
-        return self.words is None
-
-    def __len__(self):
-        return len(self.pairs)
 
 
 class Network:
@@ -209,11 +130,11 @@ class Network:
             A group, pair or number of words does not fit; UnknownNameError for an unknown name.
         """
         pre, post = self._ends(pre, post)
-        _known("receptor", receptor, RECEPTORS)
+        check_known("receptor", receptor, RECEPTORS)
         name = self._projection_name(name or f"{pre.name}_{post.name}_{receptor}")
-        pairs = _pairs(pairs, pre, post, name)
+        pairs = read_pairs(pairs, pre, post, name)
         return self._connect(
-            Projection(name, pre, post, pairs, receptor=receptor, words=_words(words, len(pairs), name))
+            Projection(name, pre, post, pairs, receptor=receptor, words=read_words(words, len(pairs), name))
         )
 
     def project_signed(
@@ -246,16 +167,16 @@ class Network:
             A group or pair does not fit, or both receptors are one; UnknownNameError for an unknown name.
         """
         pre, post = self._ends(pre, post)
-        _known("receptor", positive, RECEPTORS)
-        _known("receptor", negative, RECEPTORS)
-        _known("store", store, STORES)
+        check_known("receptor", positive, RECEPTORS)
+        check_known("receptor", negative, RECEPTORS)
+        check_known("store", store, STORES)
         name = self._projection_name(name or f"{pre.name}_{post.name}_{positive}_{negative}")
         if positive == negative:
             raise InputError(
                 f"projection {name!r}: positive and negative weights both use receptor {positive!r}, so their sign "
                 f"would be lost; choose two of {', '.join(RECEPTORS)}"
             )
-        pairs = _pairs(pairs, pre, post, name)
+        pairs = read_pairs(pairs, pre, post, name)
         return self._connect(Projection(name, pre, post, pairs, positive=positive, negative=negative, store=store))
 
     @property
@@ -344,23 +265,10 @@ class Network:
         return self._groups[name]
 
 
-def projection_hash(projection: Projection) -> str:
-    """SHA-256 of one projection: its ends, receptors, pairs and words, as 64 hexadecimal digits."""
-    p = projection
-    head = json.dumps([p.name, p.pre.name, p.post.name, p.receptor, p.positive, p.negative, p.store])
-    words = b"" if p.words is None else p.words.astype("<i8").tobytes()
-    return hashlib.sha256(head.encode() + b"\0" + p.pairs.astype("<i8").tobytes() + b"\0" + words).hexdigest()
-
-
 def _name(name, kind):
     if not isinstance(name, str) or not name.strip() or not name.isprintable() or len(name) > _LONGEST_NAME:
         raise InputError(f"{kind} name {shorten(name)!r} is not usable; give 1 to {_LONGEST_NAME} printable characters")
     return name
-
-
-def _known(kind, name, known):
-    if name not in known:
-        raise UnknownNameError(kind, shorten(name), known)
 
 
 def _is_integer(value):
@@ -383,61 +291,3 @@ def _tags(tags, n, name):
         twice = sorted(tag for tag in set(tags) if tags.count(tag) > 1)
         raise InputError(f"sources {name!r}: tag {twice[0]} is given to more than one source; each needs its own")
     return tuple(int(tag) for tag in tags)
-
-
-def _pairs(pairs, pre, post, name):
-    build = _named_pairs if isinstance(pairs, str) else _listed_pairs
-    table = build(pairs, pre, post, name)
-    table.flags.writeable = False
-    return table
-
-
-def _named_pairs(pairs, pre, post, name):
-    _known("pairs", pairs, ("all", "one"))
-    if pairs == "one":
-        if pre.n != post.n:
-            raise InputError(
-                f"projection {name!r}: pairs='one' joins equal numbers, but {pre.name!r} has {pre.n} and "
-                f"{post.name!r} has {post.n}; list the pairs instead"
-            )
-        return np.repeat(np.arange(pre.n)[:, None], 2, axis=1)
-    if pre.n * post.n > _MOST_PAIRS:
-        raise InputError(f"projection {name!r}: {pre.n} x {post.n} pairs are more than {_MOST_PAIRS}; list fewer pairs")
-    # Sorted by receiver, so that the synapses of one neuron lie together.
-    return np.stack([np.tile(np.arange(pre.n), post.n), np.repeat(np.arange(post.n), pre.n)], axis=1)
-
-
-def _listed_pairs(pairs, pre, post, name):
-    table = np.array(pairs)
-    if table.ndim != 2 or table.shape[1] != 2 or not np.issubdtype(table.dtype, np.integer) or not len(table):
-        raise InputError(
-            f"projection {name!r}: pairs have shape {table.shape} of {table.dtype}; give whole numbers (k, 2), k >= 1"
-        )
-    table = table.astype(np.int64)
-    for column, group in enumerate((pre, post)):
-        outside = (table[:, column] < 0) | (table[:, column] >= group.n)
-        if outside.any():
-            row = int(np.flatnonzero(outside)[0])
-            raise InputError(
-                f"projection {name!r}: pair {row} names unit {table[row, column]} of {group.name!r}, "
-                f"which has units 0 to {group.n - 1}"
-            )
-    found, count = np.unique(table, axis=0, return_counts=True)
-    if (count > 1).any():
-        pre_index, post_index = found[np.argmax(count)]
-        raise InputError(
-            f"projection {name!r} lists pair ({pre_index}, {post_index}) {count.max()} times; use words=..."
-        )
-    return table
-
-
-def _words(words, k, name):
-    table = np.asarray(words)
-    if not np.issubdtype(table.dtype, np.integer) or table.shape not in ((), (k,)):
-        raise InputError(f"projection {name!r}: words must be one whole number or one for each of its {k} pairs")
-    if (table < 1).any() or (table > np.iinfo(np.int16).max).any():
-        worst = table.min() if table.min() < 1 else table.max()
-        raise InputError(f"projection {name!r}: {worst} words for a synapse; give 1 to {np.iinfo(np.int16).max}")
-    table = np.broadcast_to(table, (k,)).astype(np.int64)
-    table.flags.writeable = False
-    return table

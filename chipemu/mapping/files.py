@@ -19,7 +19,7 @@ from chipemu.errors import CapacityError, MappingFileError, RoutingError, neares
 from chipemu.library import load_toml
 from chipemu.mapping.mapped import MappedNetwork
 from chipemu.mapping.placement import Placement
-from chipemu.network import projection_hash
+from chipemu.projection import projection_hash
 from chipemu.storage import replacing
 
 SCHEMA = 1
