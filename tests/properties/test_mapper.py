@@ -162,6 +162,7 @@ def test_exactly_full_chips_are_placed_and_one_neuron_more_is_not(device, data):
         chip.n_neurons_per_core - sum(place[0] == core for place in chip.reserved) for core in range(chip.n_cores)
     ]
     order = [core for core in data.draw(st.permutations(range(chip.n_cores))) if usable[core]]
+    assume(order)
     network = Network("full")
     for core in order:
         network.population(f"n{core}", usable[core], point=f"p{core}")
