@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -127,7 +128,7 @@ def ann(task: Task, hidden: int = 120, epochs: int = 300, *, seed: int = 0) -> d
         return _scores(network, task)
 
 
-def _scores(model: object, task: Task) -> dict[str, float]:
+def _scores(model: Any, task: Task) -> dict[str, float]:
     """Fit a scikit-learn classifier on the train split and score every split."""
     from threadpoolctl import threadpool_limits
 

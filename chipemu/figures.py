@@ -153,6 +153,8 @@ def raster(recording: xr.Dataset, axes: Axes | None = None, *, run: int = 0) -> 
     InputError
         If the dataset holds no spikes.
     """
+    from matplotlib.ticker import MaxNLocator
+
     _require(recording, "spike_time", "spike_neuron")
     shown = recording["spike_run"].values == run if "spike_run" in recording else slice(None)
     axes = axes or new_axes()
@@ -166,7 +168,7 @@ def raster(recording: xr.Dataset, axes: Axes | None = None, *, run: int = 0) -> 
         color=BLACK,
     )
     axes.set(xlabel="time (s)", ylabel="neuron")
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     return axes
 
 
@@ -191,11 +193,12 @@ def save_figure(figure: Figure | Axes, path: str | Path) -> Path:
         If the ending is another one, or the folder does not exist.
     """
     from matplotlib import rc_context
+    from matplotlib.axes import Axes
 
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"{path} ends in {path.suffix!r}; figures are written as {', '.join(FORMATS)}.")
-    whole = figure if hasattr(figure, "savefig") else figure.get_figure()
+    whole = figure.figure.get_figure(root=True) if isinstance(figure, Axes) else figure
     # No date and no random identifiers inside: the same result gives the same file.
     metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower())
     with replacing(path) as temporary, rc_context({"svg.hashsalt": "chipemu"}):

@@ -153,7 +153,7 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
         If a variable is not as declared, or the origin of the result is not stated, or the folder does not exist.
     """
     path = Path(path)
-    labelled = variables.label(dataset) if _all_declared(dataset) else dataset
+    labelled = variables.label(dataset)
     variables.check(labelled, where=str(path))
     _check_attributes(labelled, path)
     encoding = {
@@ -233,15 +233,6 @@ def load(path: str | Path, *, max_bytes: int = MAX_BYTES) -> xr.Dataset:
     variables.check(dataset, where=str(path))
     _check_attributes(dataset, path)
     return dataset
-
-
-def _all_declared(dataset: xr.Dataset) -> bool:
-    try:
-        for name in dataset.variables:
-            variables.find(str(name))
-    except InputError:
-        return False
-    return True
 
 
 def _check_attributes(dataset: xr.Dataset, path: Path) -> None:

@@ -156,12 +156,8 @@ def label(dataset: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Attributes `units` and `long_name` filled in; a unit that is already there is kept, for `check` to judge.
-
-    Raises
-    ------
-    UnknownNameError
-        If a variable is not declared.
+        Attributes `units` and `long_name` filled in. A unit that is already there, and a variable that is not
+        declared, are left for `check` to judge.
 
     Examples
     --------
@@ -171,7 +167,10 @@ def label(dataset: xr.Dataset) -> xr.Dataset:
     """
     labelled = dataset.copy()
     for name in labelled.variables:
-        declared = find(str(name))
+        try:
+            declared = find(str(name))
+        except UnknownNameError:
+            continue
         defaults = {"units": declared.unit, "long_name": declared.meaning}
         labelled[name].attrs = {key: text for key, text in defaults.items() if text} | labelled[name].attrs
     return labelled

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -186,10 +186,10 @@ def _without_repeats(values: list) -> list:
     return values
 
 
-def _quantity(unit: str, low: float) -> Callable[[object], float]:
+def _quantity(unit: str, low: float) -> Callable[[Any], float]:
     """Make the validator of a text with a unit."""
 
-    def read(value: object) -> float:
+    def read(value: Any) -> float:
         try:
             si = units.parse(value, unit)
         except InputError as fault:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 
 from chipemu.errors import UnknownNameError
 from chipemu.tasks import binary, yinyang
@@ -10,7 +11,7 @@ from chipemu.tasks.task import SPLITS, Task
 
 __all__ = ["SPLITS", "Task", "load_task", "names"]
 
-_LOADERS = {"yinyang": yinyang.load, "binary": binary.load}
+_LOADERS: dict[str, Callable[..., Task]] = {"yinyang": yinyang.load, "binary": binary.load}
 
 
 def names() -> list[str]:

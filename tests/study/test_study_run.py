@@ -140,12 +140,12 @@ def test_killed_process_loses_only_the_point_in_flight(whole, tmp_path):
     program = f"""
         import os, signal, sys
         sys.path.insert(0, {str(__file__).rsplit("/", 1)[0]!r})
-        import test_run
+        import test_study_run
         def run_point(settings):
             if settings.index == 1:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return test_run.fake_point(settings)
-        test_run._run({str(folder)!r}, run_point)
+            return test_study_run.fake_point(settings)
+        test_study_run._run({str(folder)!r}, run_point)
     """
     process = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=False, capture_output=True)
     assert process.returncode == -signal.SIGKILL, process.stderr.decode()
