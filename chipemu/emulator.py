@@ -18,7 +18,7 @@ from chipemu.kernels.layout import LANES, N_FIELDS
 from chipemu.kernels.run import Clock, Events, Probes, Spikes, run_dies
 from chipemu.ledger import Ledger
 from chipemu.mapping import MappedNetwork, WeightImage
-from chipemu.parameters import PADDING, BiasSetting, load_points, neuron_fields, point_setting
+from chipemu.parameters import PADDING, BiasSetting, load_points, neuron_fields, nominal_charge, point_setting
 from chipemu.recording import build_dataset, probe_fields, probe_values
 from chipemu.stimulus import EventList, regular, steps
 from chipemu.units import PA, show, thermal_voltage
@@ -47,7 +47,14 @@ class TrainedImage:
     """Everything that training changed: signed weights by projection (run, pair), and the CAM slots that hold them."""
 
     weights: Mapping[str, np.ndarray]
-    slots: np.ndarray
+    slots: np.ndarray | None
+
+    def where(self, take: np.ndarray, other: "TrainedImage") -> "TrainedImage":
+        """The runs in ``take`` from ``other``, the rest from this image."""
+        weights = {name: np.where(take[:, None], other.weights[name], held) for name, held in self.weights.items()}
+        if self.slots is None or other.slots is None:
+            return TrainedImage(weights, None)
+        return TrainedImage(weights, np.where(take[:, None, None], other.slots, self.slots))
 
 
 class Emulator:
@@ -100,12 +107,13 @@ class Emulator:
         self.chips, self.mapped, self.noise_seeds, self.dt = tuple(chips), mapped, tuple(noise_seeds), dt
         self.points = dict(points) if points is not None else load_points(mapped)
         self.n_runs = len(chips) * len(noise_seeds)
-        self.step = 0
+        self.step = np.zeros(self.n_runs, np.int64)
         self.ledger = Ledger()
         self._lanes = Lanes(mapped)
         self._wiring, self._edge = build_wiring(mapped, self._lanes)
         dtype = _PRECISION[precision]
         self._plastic, self._plastic_edge = build_plastic(mapped, self._lanes, chips, len(noise_seeds), dtype)
+        self._eta = 1.0
         self._factor = np.repeat(np.stack([chip.slot_factor(mapped.address) for chip in chips]), len(noise_seeds), 0)
         self._slots: np.ndarray | None = None
         self._words = np.zeros((self.n_runs, len(mapped.edges)))
@@ -120,6 +128,10 @@ class Emulator:
         self.upload({name: np.zeros((self.n_runs, k)) for name, k in self._trained().items()}, count=False)
 
     # --- what the die holds ---------------------------------------------------------------------------------
+
+    def nominal_charge(self, point: str, receptor: str) -> float:
+        """Charge of one CAM word's pulse through a receptor at an operating point, by design values [C]."""
+        return nominal_charge(self.mapped.device, self.points[point], receptor)
 
     def _trained(self) -> dict[str, int]:
         return {p.name: len(p) for p in self.mapped.network.projections if p.trained}
@@ -202,10 +214,15 @@ class Emulator:
         size = np.array([len(p) for p in self.mapped.network.projections] or [0])
         return edge + size[self.mapped.edges.projection[edge]]
 
-    def read_codes(self, name: str) -> np.ndarray:
-        """Signed codes of a plastic projection (run, pair), as a host reads them out of the synapses."""
-        self.ledger += Ledger(code_reads=np.ones(self.n_runs, np.int64))
-        return self._codes(name)
+    @property
+    def rounds_weights(self) -> bool:
+        """Whether weights are whole words on these dies."""
+        return self.mapped.device.weights == "words" and all(chip.applied.on("weight_quantisation") for chip in self.chips)
+
+    def set_learning_rate(self, eta: float) -> None:
+        """Scale the step probability of every plastic synapse (its design value is 1)."""
+        self._plastic.rate[:] *= eta / self._eta
+        self._eta = eta
 
     def _codes(self, name: str) -> np.ndarray:
         edges = self.mapped.edges
@@ -229,17 +246,24 @@ class Emulator:
 
     def store(self) -> TrainedImage:
         """Keep everything that training changed."""
-        return TrainedImage(self.weights(), np.array(self._slots))
+        return TrainedImage(self.weights(), None if self._slots is None else self._slots.copy())
 
     def restore(self, image: TrainedImage) -> None:
         """Put a stored image back, words in the slots they had; counted as an upload."""
-        self._slots = np.array(image.slots) if image.slots.ndim else None
+        self._slots = None if image.slots is None else image.slots.copy()
         self.upload(image.weights)
 
     # --- running ----------------------------------------------------------------------------------------------
 
     def advance(
-        self, events: Events, duration: float, *, record: bool = False, learn: np.ndarray | None = None, probes: Probes | None = None
+        self,
+        events: Events,
+        duration: float,
+        *,
+        record: bool = False,
+        learn: np.ndarray | None = None,
+        active: np.ndarray | None = None,
+        probes: Probes | None = None,
     ) -> Window:
         """Let every die run on for a while.
 
@@ -249,7 +273,9 @@ class Emulator:
         duration : [s]
         record : keep spike times; counts are always kept
         learn : (run,) bool, the learn-enable line of plastic synapses; low by default
+        active : (run,) bool, dies that run; the others keep their state and their time
         """
+        active = np.ones(self.n_runs, bool) if active is None else np.asarray(active, bool)
         n_steps = steps(duration, self.dt)
         n_lanes = self._lanes.n_lanes
         # a neuron cannot spike more often than its dead time allows
@@ -268,17 +294,17 @@ class Emulator:
         self._plastic.writes[:] = 0
         noisy = any(chip.applied.on("thermal_noise") or chip.applied.on("input_noise") for chip in self.chips)
         run_dies(
-            self.state, self._pending, self._lanes.address, Clock(self.step, n_steps, noisy), self._keys, self._floor,
+            self.state, self._pending, self._lanes.address, Clock(self.step, active, n_steps, noisy), self._keys, self._floor,
             self._wiring, self._amplitude, events, self._plastic, spikes, probes,
         )  # fmt: skip
-        self.step += n_steps
+        self.step = self.step + n_steps * active
         self._check_state()
-        return self._window(spikes, duration)
+        return self._window(spikes, duration * active)
 
-    def _window(self, spikes: Spikes, duration: float) -> Window:
+    def _window(self, spikes: Spikes, duration: np.ndarray) -> Window:
         count = spikes.count[:, self._lanes.lane]
         self.ledger += Ledger(
-            spikes=count.sum(1, dtype=np.int64), chip_time_s=np.full(self.n_runs, duration), weight_writes=self._plastic.writes.copy()
+            spikes=count.sum(1, dtype=np.int64), chip_time_s=duration, weight_writes=self._plastic.writes.copy()
         )
         kept = np.arange(spikes.step.shape[1]) < spikes.total[:, None]
         neuron_of_lane = np.full(self._lanes.n_lanes, -1)
@@ -291,7 +317,7 @@ class Emulator:
             run, neuron = np.argwhere(~np.isfinite(y))[0]
             raise RunError(
                 f"the membrane of neuron {neuron} on die {self.chips[run // len(self.noise_seeds)].seed} is not finite at "
-                f"{show(self.step * self.dt, 's')}; its currents are outside what the circuits describe"
+                f"{show(float(self.step[run]) * self.dt, 's')}; its currents are outside what the circuits describe"
             )
 
     def run(

@@ -99,7 +99,8 @@ def build_plastic(
         runs = slice(c * n_seeds, (c + 1) * n_seeds)
         word[runs] = spec.word_per_code * chip.plastic_factor(mapped.address, "pulse")[post, slot]
         rate[runs] = spec.step_window / (spec.step_charge * PA) * chip.plastic_factor(mapped.address, "step")[post, slot]
-    rule = np.array([spec.balance, spec.forget, spec.code_max] if spec else [0.0, 0.0, 0.0])
+    i0 = mapped.device.circuit["I0"] * PA
+    rule = np.array([spec.balance, spec.forget, spec.code_max, i0] if spec else [0.0, 0.0, 0.0, i0])
     return Plastic(
         offset=_offsets(sender[order], mapped.n_sources + lanes.n_lanes),
         lane=lanes.base(post),

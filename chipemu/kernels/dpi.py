@@ -13,7 +13,11 @@ most one time step, so what is left out is below dt / tau of one charge).
 from chipemu.kernels.elementary import exp, log
 from chipemu.kernels.jit import kernel, real
 
-NEWTON_STEPS = 6
+
+@kernel(inline=True)
+def _newton(u, i_syn, i_gain, charge_linear):
+    e = i_syn * exp(u)
+    return u - (e - i_syn + i_gain * u - charge_linear) / (e + i_gain)
 
 
 @kernel
@@ -39,7 +43,11 @@ def charge(i_syn, i_gain, charge_linear):
     bound_gain = charge_linear / (i_gain + i_syn)
     bound_linear = log(one + charge_linear / i_syn)
     u = min(bound_gain, bound_linear)
-    for _ in range(NEWTON_STEPS):
-        e = i_syn * exp(u)
-        u = u - (e - i_syn + i_gain * u - charge_linear) / (e + i_gain)
+    # six steps, written out: an inner loop would keep the caller's loop over lanes from being packed
+    u = _newton(u, i_syn, i_gain, charge_linear)
+    u = _newton(u, i_syn, i_gain, charge_linear)
+    u = _newton(u, i_syn, i_gain, charge_linear)
+    u = _newton(u, i_syn, i_gain, charge_linear)
+    u = _newton(u, i_syn, i_gain, charge_linear)
+    u = _newton(u, i_syn, i_gain, charge_linear)
     return i_syn * exp(u)

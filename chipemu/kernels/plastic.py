@@ -5,7 +5,7 @@ update of section 2 in spike form), written as a probability so that a few bits 
 
     I_fb = I_nmda - balance I_gaba_a,     P(step) = min(1, |I_fb| t_window / Q_step),     code += sign(I_fb).
 
-A second, independent draw lets the code forget towards zero with probability ``decay * |code|`` (0 switches it off), which
+A second, independent draw lets the code forget towards zero with probability ``forget * |code|`` (0 switches it off), which
 removes directions the error cannot see.  Every circuit constant of it is assumed; no such synapse has been built.
 """
 
@@ -29,7 +29,7 @@ class Plastic(NamedTuple):
     word: np.ndarray  # (r, p) of the state's type, pulse amplitude of one code step [CAM words]
     rate: np.ndarray  # (r, p) float64, t_window / Q_step of the synapse [1/pA]
     learn: np.ndarray  # (r) uint8, the learn-enable line
-    rule: np.ndarray  # (3) float64: balance, decay, largest code
+    rule: np.ndarray  # (4) float64: balance, forget, largest code, leakage floor [pA]
     writes: np.ndarray  # (r) int64, code changes
 
 
@@ -38,7 +38,7 @@ def step_code(X, plastic, run, p, step, key_a, key_b):
     """One stochastic update of synapse ``p`` of ``run`` at a presynaptic event in absolute step ``step``."""
     q = plastic.lane[p]
     rule = plastic.rule
-    feedback = np.float64(X[q + at.NMDA * LANES]) - rule[0] * np.float64(X[q + at.GABA_A * LANES])
+    feedback = np.float64(X[q + at.NMDA * LANES]) - rule[3] - rule[0] * (np.float64(X[q + at.GABA_A * LANES]) - rule[3])
     now = np.uint64(step)
     mask = np.uint64(0xFFFFFFFF)
     a, b, _, _ = philox(

@@ -54,9 +54,10 @@ class Probes(NamedTuple):
 
 
 class Clock(NamedTuple):
-    """Absolute chip time and the constants of a call."""
+    """Chip time of each run and the constants of a call."""
 
-    first_step: int
+    first_step: np.ndarray  # (r) int64, absolute chip time of the call's first step
+    active: np.ndarray  # (r) bool, runs whose chip is on; the others keep their state and their time
     n_steps: int
     noise: bool
 
@@ -93,7 +94,7 @@ def _run_die(X, pending, addresses, run, clock, keys, floor, wiring, amplitude, 
     recorded = 0
     capacity = spikes.step.shape[1]
     for k in range(clock.n_steps):
-        step = clock.first_step + k
+        step = clock.first_step[run] + k
         while cursor < events.offset[run + 1] and events.step[cursor] == k:
             _deliver(X, events.source[cursor], wiring, amplitude, touched)
             _deliver_plastic(X, events.source[cursor], plastic, run, step, key_a, key_b, touched)
@@ -145,6 +146,7 @@ def run_dies(X, pending, addresses, clock, keys, floor, wiring, amplitude, event
     amplitude : (r, e) of X's type, words with their slot spread
     """
     for run in prange(X.shape[0]):
-        _run_die(
-            X[run], pending[run], addresses, run, clock, keys[run], floor, wiring, amplitude[run], events, plastic, spikes, probes
-        )  # fmt: skip
+        if clock.active[run]:
+            _run_die(
+                X[run], pending[run], addresses, run, clock, keys[run], floor, wiring, amplitude[run], events, plastic, spikes, probes
+            )  # fmt: skip

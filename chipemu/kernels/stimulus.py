@@ -1,7 +1,6 @@
 """Spike generators: regular and Poisson trains on the time grid, as sorted event lists."""
 
 import numpy as np
-from numba import prange
 
 from chipemu.kernels.jit import kernel
 from chipemu.kernels.random import philox, uniform
@@ -9,7 +8,7 @@ from chipemu.kernels.random import philox, uniform
 STREAM_POISSON = 5
 
 
-@kernel(parallel=True)
+@kernel
 def regular_trains(rate, phase, n_steps, dt, capacity, step, source, count):
     """Events of regular trains for every run, sorted by step.
 
@@ -23,7 +22,7 @@ def regular_trains(rate, phase, n_steps, dt, capacity, step, source, count):
     step, source : (r, capacity) int32, filled
     count : (r) int64, events of each run (may exceed ``capacity``: the caller asks again with more room)
     """
-    for run in prange(rate.shape[0]):
+    for run in range(rate.shape[0]):
         n_sources = rate.shape[1]
         due = np.empty(n_sources, np.float64)
         active = np.empty(n_sources, np.int64)
@@ -46,10 +45,10 @@ def regular_trains(rate, phase, n_steps, dt, capacity, step, source, count):
         count[run] = n
 
 
-@kernel(parallel=True)
+@kernel
 def poisson_trains(rate, n_steps, dt, first_step, key_a, capacity, step, source, count):
     """Events of Bernoulli trains (at most one spike a step), keyed by (seed, run, source, absolute step); see above."""
-    for run in prange(rate.shape[0]):
+    for run in range(rate.shape[0]):
         n = 0
         like = rate[run, 0]
         for k in range(n_steps):

@@ -1,0 +1,90 @@
+"""The feedback-control circuit as a network: output units, their spiking controllers, and who excites whom.
+
+Per class one unit of ten output neurons.  Every output neuron has one positive and one negative controller neuron (two
+CAM words, which leaves 62 for trained weights; ten-to-ten controllers would leave 44).  A controller compares the whole
+unit with its target train:
+
+    positive   excited (AMPA) by the target, inhibited (GABA_B) by the unit      -> NMDA of its output neuron
+    negative   excited (AMPA) by the unit, inhibited (GABA_B) by the target      -> GABA_A of its output neuron
+
+so the feedback current of a neuron is I_nmda - I_gaba_a, and trained weights keep AMPA and GABA_B.  A gate source holds the
+controllers silent through their GABA_A shunt wherever feedback must be off.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chipemu.network import Network
+from chipemu.tasks.task import Task
+
+STORES = {"chip": "plastic", "host": "words"}
+TRAINED = "weights"
+
+
+@dataclass(frozen=True)
+class Controller:
+    """Wiring recipe of the controllers, in CAM words.
+
+    Attributes
+    ----------
+    neurons_per_unit : output neurons (and controller pairs) of a class
+    comparison_words : words from each of a unit's target sources and output neurons to each of its controllers
+    feedback_words : words from a controller to its output neuron
+    gate_words : words from the gate source to each controller
+    """
+
+    neurons_per_unit: int = 10
+    comparison_words: int = 1
+    feedback_words: int = 1
+    gate_words: int = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Circuit:
+    """A task's network with the names of its parts."""
+
+    network: Network
+    n_inputs: int
+    n_units: int
+    n_per_unit: int
+
+    def weight_table(self, weights: np.ndarray) -> np.ndarray:
+        """Flat trained weights (run, pair) as (run, output neuron, input)."""
+        return weights.reshape(len(weights), self.n_inputs, -1).transpose(0, 2, 1)
+
+    def weight_pairs(self, table: np.ndarray) -> np.ndarray:
+        """Inverse of :meth:`weight_table`."""
+        return np.ascontiguousarray(table.transpose(0, 2, 1)).reshape(len(table), -1)
+
+
+def build_circuit(task: Task, where: str, controller: Controller) -> Circuit:
+    """Network of a one-layer classifier under feedback control.
+
+    Parameters
+    ----------
+    task : its classes and sources set the sizes
+    where : ``"chip"`` (plastic synapses) or ``"host"`` (CAM words)
+    controller : wiring recipe
+    """
+    k, n_units = controller.neurons_per_unit, task.n_classes
+    n = k * n_units
+    net = Network(task.name)
+    inputs = net.sources("inputs", task.n_sources)
+    targets = net.sources("targets", n)
+    gate = net.sources("gate", 1)
+    outputs = net.population("outputs", n, point="output")
+    positive = net.population("positive", n, point="controller")
+    negative = net.population("negative", n, point="controller")
+    every = np.stack(np.meshgrid(np.arange(task.n_sources), np.arange(n), indexing="ij"), -1).reshape(-1, 2)
+    net.project_signed(
+        inputs, outputs, positive="ampa", negative="gaba_b", pairs=every, name=TRAINED, store=STORES[where]
+    )  # fmt: skip
+    words = controller.comparison_words
+    for pool, excited_by, inhibited_by in ((positive, targets, outputs), (negative, outputs, targets)):
+        net.project(excited_by, pool, receptor="ampa", words=words, pairs="one", name=f"{excited_by.name} excite {pool.name}")
+        net.project(inhibited_by, pool, receptor="gaba_b", words=words, pairs="one", name=f"{inhibited_by.name} inhibit {pool.name}")
+        net.project(gate, pool, receptor="gaba_a", words=controller.gate_words, name=f"gate {pool.name}")
+    net.project(positive, outputs, receptor="nmda", words=controller.feedback_words, pairs="one", name="raise outputs")
+    net.project(negative, outputs, receptor="gaba_a", words=controller.feedback_words, pairs="one", name="lower outputs")
+    return Circuit(net, task.n_sources, n_units, k)

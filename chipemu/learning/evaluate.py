@@ -1,0 +1,53 @@
+"""Accuracy and target error of trained dies on a split, with the feedback off or on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chipemu.learning.session import Session
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Results of one pass over a split.
+
+    Attributes
+    ----------
+    accuracy : (run,) fraction right
+    target_error : (run,) mean over presentations and units of |population rate - target| [Hz]
+    decisions : (run, presentation)
+    """
+
+    accuracy: np.ndarray
+    target_error: np.ndarray
+    decisions: np.ndarray
+
+
+def evaluate(session: Session, rates: np.ndarray, labels: np.ndarray, *, control: bool = False, tick=None) -> Evaluation:
+    """Present a split once to every die, without learning.
+
+    Parameters
+    ----------
+    rates : (presentation, input) [Hz]
+    labels : (presentation,)
+    control : play targets and let the controllers act; off for every accuracy that counts
+    tick : called after every presentation, for progress
+    """
+    everyone = np.ones(session.n_runs, bool)
+    on = np.full(session.n_runs, control)
+    schedule = session.schedule
+    decisions = np.empty((session.n_runs, len(labels)), np.int64)
+    error = np.zeros(session.n_runs)
+    for i, label in enumerate(labels):
+        inputs = np.broadcast_to(rates[i], (session.n_runs, rates.shape[1]))
+        targets = session.target_rates(np.full(session.n_runs, label))
+        session.play(inputs, targets, on, schedule.settle, active=everyone)
+        window, _ = session.play(inputs, targets, on, schedule.decide, active=everyone)
+        counts = session.unit_counts(window)
+        decisions[:, i] = session.decide(counts, everyone)
+        unit_rate = counts / (session.circuit.n_per_unit * schedule.decide)
+        error += np.abs(unit_rate - targets).mean(1)
+        session.rest(everyone)
+        if tick:
+            tick()
+    return Evaluation((decisions == labels).mean(1), error / len(labels), decisions)

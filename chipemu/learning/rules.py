@@ -1,0 +1,151 @@
+"""Where the update happens: in plastic synapses on the chip, or at a host that rewrites CAM words.
+
+Both follow Haag et al. 2026 (arXiv 2603.24113): w <- w + eta I_fb at every presynaptic spike, while the learn-enable line
+is high.  The sign comes from the feedback current alone, the credit from presynaptic timing.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chipemu.emulator import TrainedImage, Window
+from chipemu.errors import InputError
+from chipemu.kernels.run import Events
+from chipemu.kernels.traces import feedback_products
+from chipemu.learning.circuit import TRAINED
+from chipemu.learning.session import Session
+from chipemu.ledger import Ledger
+from chipemu.parameters import nominal_charge, nominal_decay
+
+WEIGHTS = ("independent", "tied")
+SIGNALS = ("presynaptic_spike", "feedback_current", "learn_enable")
+
+
+@dataclass(frozen=True)
+class HostRule:
+    """Numbers of the host's update.
+
+    Attributes
+    ----------
+    eta : CAM words for each pC of estimated feedback charge seen at input spikes
+    forget : fraction of the shadow weight lost at each update; removes directions the error cannot see
+    weights : ``"independent"`` for every output neuron, or ``"tied"`` within a unit (one shadow, rounded ten times)
+    policy : what happens when the 64 words run out, see ``MappedNetwork.image``
+    upload : time the chip runs on while the image is rewritten [s]; Zendrikov 2024 measured 0.1 to 0.2 s
+    """
+
+    eta: float = 0.3
+    forget: float = 0.002
+    weights: str = "independent"
+    policy: str = "greedy"
+    upload: float = 0.1
+
+
+class ChipLearner:
+    """Plastic synapses learn by themselves; the host only raises the line."""
+
+    def __init__(self, session: Session, eta: float):
+        device = session.emulator.mapped.device
+        missing = [signal for signal in SIGNALS if signal not in device.signals]
+        if missing or device.plastic is None:
+            raise InputError(
+                f"learning on the chip reads the local signals {', '.join(SIGNALS)}; {device.name} ({device.path}) does not offer "
+                f"{', '.join(missing) or 'plastic synapses'}. Use --device dynapse1-plastic, or --where host"
+            )
+        self.session = session
+        session.emulator.set_learning_rate(eta)
+
+    def teach(self, inputs: np.ndarray, targets: np.ndarray, teach: np.ndarray, active: np.ndarray) -> Window:
+        """The second part of a window: count, and learn on the dies in ``teach``."""
+        schedule = self.session.schedule
+        duration = schedule.decide
+        window, _ = self.session.play(inputs, targets, teach, duration, active=active, learn=teach)
+        return window
+
+    def store(self) -> TrainedImage:
+        """Read the codes out of the synapses: a host operation."""
+        emulator = self.session.emulator
+        emulator.ledger += Ledger(code_reads=np.ones(emulator.n_runs, np.int64))
+        return emulator.store()
+
+    def restore(self, image: TrainedImage) -> None:
+        """Write codes back."""
+        emulator = self.session.emulator
+        emulator.ledger += Ledger(code_restores=np.ones(emulator.n_runs, np.int64))
+        emulator.restore(image)
+
+
+class HostLearner:
+    """A float shadow at the host, stochastic rounding, one upload after a taught presentation.
+
+    Reads spikes and design values only: the feedback current is estimated from controller spikes.
+    """
+
+    def __init__(self, session: Session, rule: HostRule):
+        if rule.weights not in WEIGHTS:
+            raise InputError(f"weights are '{rule.weights}'; allowed {' or '.join(WEIGHTS)}")
+        self.session, self.rule = session, rule
+        emulator, circuit = session.emulator, session.circuit
+        device, point = emulator.mapped.device, emulator.points["output"]
+        self._tau = np.array([nominal_decay(device, point, r) for r in ("nmda", "gaba_a")]) / emulator.dt
+        # current of one spike right after it, pA times the 1 ms a CAM pulse is credited with: a charge in pC x 1e-3
+        self._jump = nominal_charge(device, point, "nmda") / nominal_decay(device, point, "nmda") * 1e12
+        n_out = circuit.n_units * circuit.n_per_unit
+        self.shadow = np.zeros((session.n_runs, n_out, circuit.n_inputs))
+
+    def teach(self, inputs: np.ndarray, targets: np.ndarray, teach: np.ndarray, active: np.ndarray) -> Window:
+        """The second part of a window: count, then update and upload for the dies in ``teach``."""
+        session = self.session
+        window, events = session.play(inputs, targets, teach, session.schedule.decide, active=active, record=bool(teach.any()))
+        if teach.any():
+            self._update(self._products(window, events), teach)
+        return window
+
+    def _products(self, window: Window, events: Events) -> np.ndarray:
+        mapped = self.session.emulator.mapped
+        positive, negative = mapped.neuron_slice("positive"), mapped.neuron_slice("negative")
+        is_positive = (window.neuron >= positive.start) & (window.neuron < positive.stop)
+        is_negative = (window.neuron >= negative.start) & (window.neuron < negative.stop)
+        kept = is_positive | is_negative
+        unit = np.where(is_positive, window.neuron - positive.start, window.neuron - negative.start)[kept]
+        offset = np.concatenate([[0], np.cumsum(np.bincount(window.run[kept], minlength=self.session.n_runs))])
+        out = np.zeros_like(self.shadow)
+        feedback_products(
+            events.offset, events.step, events.source, self.session.circuit.n_inputs,
+            offset, window.step[kept], unit, np.where(is_positive, 1.0, -1.0)[kept], self._tau, out,
+        )  # fmt: skip
+        return out * self._jump * 1e-3
+
+    def _update(self, products: np.ndarray, teach: np.ndarray) -> None:
+        rule, session = self.rule, self.session
+        if rule.weights == "tied":
+            k = session.circuit.n_per_unit
+            mean = products.reshape(len(products), -1, k, products.shape[2]).mean(2)
+            products = np.repeat(mean, k, axis=1)
+        self.shadow[teach] = (1 - rule.forget) * self.shadow[teach] + rule.eta * products[teach]
+        limit = session.emulator.mapped.device.chip.n_cam_words
+        np.clip(self.shadow, -limit, limit, out=self.shadow)
+        self.upload(teach)
+
+    def upload(self, taught: np.ndarray) -> None:
+        """Round stochastically and rewrite the dies in ``taught``; the chip runs on meanwhile."""
+        session = self.session
+        emulator = session.emulator
+        weights = emulator.weights()[TRAINED].astype(float)
+        for run in np.flatnonzero(taught):
+            table = self.shadow[run]
+            if emulator.rounds_weights:
+                table = np.floor(table + session.rng[run].random(table.shape))
+            weights[run] = session.circuit.weight_pairs(table[None])[0]
+        emulator.upload({TRAINED: weights}, policy=self.rule.policy)
+        emulator.ledger += Ledger(host_operations=taught.astype(np.int64))
+        silent = np.zeros((session.n_runs, session.circuit.n_inputs))
+        session.play(silent, None, np.zeros(session.n_runs, bool), self.rule.upload, active=taught)
+
+    def store(self) -> TrainedImage:
+        """The image on the chip; the host knows it."""
+        return self.session.emulator.store()
+
+    def restore(self, image: TrainedImage) -> None:
+        """Upload a stored image."""
+        self.session.emulator.restore(image)

@@ -1,0 +1,33 @@
+"""What happens when within one presentation, and how long."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Phases of a presentation, all lengths in seconds.
+
+    The free phase decides with the feedback off; the controlled phase follows where the schedule asks for it, on the same
+    input, with the feedback on; its second part raises the learn-enable line.  A silent gap ends every presentation: the
+    state of the chip is never reset.
+
+    Attributes
+    ----------
+    settle : first part of either phase, in which nothing is counted or learned
+    decide : second part of the free phase, in which output spikes are counted
+    learn : second part of the controlled phase
+    gap : silence between presentations
+    gated : True raises the learn-enable line only after a wrong decision; False always
+    target_rate : rate asked of the unit of the right class [Hz]
+    other_rate : rate asked of the other units [Hz]
+    gate_rate : rate of the source that silences the controllers [Hz]
+    """
+
+    settle: float = 0.1
+    decide: float = 0.2
+    learn: float = 0.2
+    gap: float = 0.05
+    gated: bool = True
+    target_rate: float = 40.0
+    other_rate: float = 0.0
+    gate_rate: float = 200.0

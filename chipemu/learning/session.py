@@ -1,0 +1,113 @@
+"""Presentations on running dies: the host plays spike trains into every die at once and counts what comes out."""
+
+import numpy as np
+
+from chipemu.emulator import Emulator, Window
+from chipemu.learning.circuit import Circuit
+from chipemu.learning.schedule import Schedule
+from chipemu.ledger import Ledger
+from chipemu.stimulus import regular
+
+
+class Session:
+    """Dies with the control circuit, driven presentation by presentation.
+
+    Every run draws the phases of its spike trains from its own generator, so that a run does not depend on its neighbours.
+
+    Parameters
+    ----------
+    emulator, circuit, schedule
+    seeds : one numpy SeedSequence for each run
+    """
+
+    def __init__(self, emulator: Emulator, circuit: Circuit, schedule: Schedule, seeds):
+        self.emulator, self.circuit, self.schedule = emulator, circuit, schedule
+        self.rng = [np.random.Generator(np.random.Philox(seed)) for seed in seeds]
+        mapped = emulator.mapped
+        self._outputs = mapped.neuron_slice("outputs")
+        self._controllers = [mapped.neuron_slice("positive"), mapped.neuron_slice("negative")]
+        self._feedback_charge = [emulator.nominal_charge("output", receptor) for receptor in ("nmda", "gaba_a")]
+
+    @property
+    def n_runs(self) -> int:
+        """Number of dies times noise seeds."""
+        return self.emulator.n_runs
+
+    def play(
+        self,
+        inputs: np.ndarray,
+        targets: np.ndarray | None,
+        control: np.ndarray,
+        duration: float,
+        *,
+        active: np.ndarray,
+        learn: np.ndarray | None = None,
+        record: bool = False,
+    ):
+        """Play one stretch of a presentation.
+
+        Parameters
+        ----------
+        inputs : (run, input) rates [Hz]
+        targets : (run, unit) target rates [Hz], played only where ``control`` is set
+        control : (run,) bool, feedback on; elsewhere the gate source holds the controllers silent
+        duration : [s]
+        active : (run,) bool, dies that run
+        learn : (run,) bool, learn-enable line
+
+        Returns
+        -------
+        (Window, Events)
+        """
+        k = self.circuit.n_per_unit
+        rates = np.zeros((self.n_runs, self.emulator.mapped.n_sources))
+        n_in = self.circuit.n_inputs
+        rates[:, :n_in] = inputs
+        if targets is not None:
+            rates[:, n_in:-1] = np.repeat(targets * control[:, None], k, axis=1)
+        rates[:, -1] = np.where(control, 0.0, self.schedule.gate_rate)
+        rates[~active] = 0.0
+        events = regular(rates, duration, self.emulator.dt, self._phases(rates, active))
+        window = self.emulator.advance(events, duration, record=record, learn=learn, active=active)
+        self._account(window)
+        return window, events
+
+    def _phases(self, rates: np.ndarray, active: np.ndarray) -> np.ndarray:
+        # inputs start anywhere in their interval; the ten trains of a target are spread evenly, so that they interleave
+        n_in, k = self.circuit.n_inputs, self.circuit.n_per_unit
+        phase = np.zeros_like(rates)
+        spread = np.arange(k) / k
+        for run in np.flatnonzero(active):
+            drawn = self.rng[run].random(n_in + self.circuit.n_units)
+            phase[run, :n_in] = drawn[:n_in]
+            phase[run, n_in:-1] = ((drawn[n_in:, None] + spread) % 1.0).reshape(-1)
+        return phase
+
+    def _account(self, window: Window) -> None:
+        positive, negative = (window.count[:, part].sum(1, dtype=np.int64) for part in self._controllers)
+        charge = positive * self._feedback_charge[0] + negative * self._feedback_charge[1]
+        self.emulator.ledger += Ledger(controller_spikes=positive + negative, control_charge_C=charge)
+
+    def unit_counts(self, window: Window) -> np.ndarray:
+        """Output spikes of every unit, (run, unit)."""
+        count = window.count[:, self._outputs]
+        return count.reshape(self.n_runs, self.circuit.n_units, self.circuit.n_per_unit).sum(2)
+
+    def decide(self, counts: np.ndarray, active: np.ndarray) -> np.ndarray:
+        """Class with most spikes, (run,); ties are broken at random by each run's generator."""
+        decision = np.zeros(self.n_runs, np.int64)
+        for run in np.flatnonzero(active):
+            best = np.flatnonzero(counts[run] == counts[run].max())
+            decision[run] = best[0] if len(best) == 1 else self.rng[run].choice(best)
+        return decision
+
+    def rest(self, active: np.ndarray) -> None:
+        """The silent gap between presentations."""
+        silent = np.zeros((self.n_runs, self.circuit.n_inputs))
+        self.play(silent, None, np.zeros(self.n_runs, bool), self.schedule.gap, active=active)
+
+    def target_rates(self, labels: np.ndarray) -> np.ndarray:
+        """Rates asked of the units when ``labels`` (run,) are right, (run, unit) [Hz]."""
+        rates = np.full((self.n_runs, self.circuit.n_units), self.schedule.other_rate)
+        rates[np.arange(self.n_runs), labels] = self.schedule.target_rate
+        return rates

@@ -1,0 +1,120 @@
+"""The training loop: present, decide, and let the feedback teach."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chipemu.emulator import TrainedImage
+from chipemu.learning.evaluate import evaluate
+from chipemu.learning.rules import ChipLearner, HostLearner
+from chipemu.learning.session import Session
+from chipemu.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much training sees.
+
+    Attributes
+    ----------
+    presentations : training presentations of every run
+    checkpoints : how often validation is measured and an image kept, evenly spaced
+    validation : presentations of the validation split used at a checkpoint
+    """
+
+    presentations: int = 2000
+    checkpoints: int = 8
+    validation: int = 300
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """What training left behind.
+
+    Attributes
+    ----------
+    history : (run, checkpoint) validation accuracy, feedback off
+    seen : (checkpoint,) presentations before each checkpoint
+    best : the image of each run's best checkpoint
+    wrong : (run,) training presentations decided wrongly
+    """
+
+    history: np.ndarray
+    seen: np.ndarray
+    best: TrainedImage
+    wrong: np.ndarray
+
+
+class _Deck:
+    """Each run's order of training presentations: permutations of the split, one after the other."""
+
+    def __init__(self, session: Session, n: int):
+        self._rng, self._n = session.rng, n
+        self._order = [np.zeros(0, np.int64) for _ in session.rng]
+        self._at = np.zeros(len(session.rng), np.int64)
+
+    def draw(self, run: int) -> int:
+        if self._at[run] == len(self._order[run]):
+            self._order[run] = self._rng[run].permutation(self._n)
+            self._at[run] = 0
+        self._at[run] += 1
+        return int(self._order[run][self._at[run] - 1])
+
+
+def train_stretch(session, learner, deck, rates, labels, n_presentations, tick=None) -> np.ndarray:
+    """Train every die for a number of presentations; returns how many each decided wrongly.
+
+    Runs proceed on their own: one that decides wrongly plays its controlled phase while another is already at its next
+    presentation.
+    """
+    schedule, n = session.schedule, session.n_runs
+    left = np.full(n, n_presentations)
+    current = np.array([deck.draw(run) for run in range(n)])
+    teach = np.zeros(n, bool)
+    wrong = np.zeros(n, np.int64)
+    while np.any(left > 0):
+        active = left > 0
+        inputs, label = rates[current], labels[current]
+        targets = session.target_rates(label)
+        session.play(inputs, targets, teach & active, schedule.settle, active=active)
+        window = learner.teach(inputs, targets, teach & active, active)
+        free = active & ~teach
+        missed = free & (session.decide(session.unit_counts(window), free) != label)
+        wrong += missed
+        session.emulator.ledger += Ledger(host_operations=free.astype(np.int64))
+        teach_next = missed if schedule.gated else free
+        done = active & ~teach_next
+        session.rest(done)
+        for run in np.flatnonzero(done):
+            left[run] -= 1
+            if left[run] > 0:
+                current[run] = deck.draw(run)
+        if tick:
+            tick(int(done.sum()))
+        teach = teach_next
+    return wrong
+
+
+def train(session: Session, learner: ChipLearner | HostLearner, task_rates, task_labels, budget: Budget, tick=None) -> Training:
+    """Train every die and keep each one's best checkpoint on validation.
+
+    Parameters
+    ----------
+    session, learner
+    task_rates, task_labels : mapping of split to (presentation, input) rates [Hz] and (presentation,) labels
+    budget
+    tick : called with a number of finished training presentations, for progress
+    """
+    deck = _Deck(session, len(task_labels["train"]))
+    stretch = max(1, budget.presentations // budget.checkpoints)
+    x, y = task_rates["validation"][: budget.validation], task_labels["validation"][: budget.validation]
+    history = np.zeros((session.n_runs, budget.checkpoints))
+    wrong = np.zeros(session.n_runs, np.int64)
+    best = learner.store()
+    for c in range(budget.checkpoints):
+        wrong += train_stretch(session, learner, deck, task_rates["train"], task_labels["train"], stretch, tick)
+        history[:, c] = evaluate(session, x, y).accuracy
+        better = history[:, c] > history[:, :c].max(1, initial=-1.0)
+        best = best.where(better, learner.store())
+    learner.restore(best)
+    return Training(history, stretch * (1 + np.arange(budget.checkpoints)), best, wrong)

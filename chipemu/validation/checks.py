@@ -1,0 +1,55 @@
+"""All checks of a device, subject by subject."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from chipemu.device import load_device
+from chipemu.errors import UnknownNameError
+from chipemu.validation import mismatch, noise, soma, synapse, timestep
+from chipemu.validation.check import Check, Measure
+
+SUBJECTS: dict[str, Measure] = {
+    "soma": soma.run,
+    "synapse": synapse.run,
+    "timestep": timestep.run,
+    "noise": noise.run,
+    "mismatch": mismatch.run,
+}
+
+
+def run_checks(device: str | Path = "dynapse1", *, subjects: Iterable[str] | None = None) -> list[Check]:
+    """Measure an emulated device on the bench and compare it with references.
+
+    About 20 s for a device with mismatch, after compilation.
+
+    Parameters
+    ----------
+    device
+        Name or path of a device on which the operating points of the references can be set.
+    subjects
+        Names of ``SUBJECTS``; all by default.
+
+    Returns
+    -------
+    list of Check
+        One row a number. Rows about an effect that the device does not have are left out.
+
+    Raises
+    ------
+    UnknownNameError
+        If the device or a subject does not exist.
+    PointFileError
+        If an operating point of the references does not fit the device.
+
+    Examples
+    --------
+    >>> rows = run_checks("ideal", subjects=["synapse"])
+    >>> all(row.passed for row in rows)
+    True
+    """
+    chosen = list(SUBJECTS if subjects is None else subjects)
+    for name in chosen:
+        if name not in SUBJECTS:
+            raise UnknownNameError("subject of checks", name, SUBJECTS)
+    spec = load_device(device)
+    return [check for name in chosen for check in SUBJECTS[name](spec)]

@@ -1,0 +1,90 @@
+"""Neurons on the bench: dies at an operating point, with only the effects a measurement is about.
+
+Emulators built here differ from a user's in one respect: every effect that is not named is off, and the dies are at the
+temperature of the operating point.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from chipemu.chip import Chip, sample_chip
+from chipemu.device import DeviceSpec, OperatingPoint
+from chipemu.effects import EFFECTS
+from chipemu.emulator import DEFAULT_DT, Emulator
+from chipemu.kernels.run import Events
+from chipemu.mapping import MappedNetwork, map_network
+from chipemu.network import Network
+from chipemu.stimulus import EventList, regular
+
+SOURCE, CELLS = "input", "cells"
+
+
+def dies(device: DeviceSpec, point: OperatingPoint, seeds: Sequence[int], effects: Sequence[str] = ()) -> list[Chip]:
+    """Dies at the point's temperature on which only ``effects`` act."""
+    without = [name for name in EFFECTS if name not in effects]
+    return [sample_chip(device, seed, without=without, temperature=point.temperature) for seed in seeds]
+
+
+def cells(
+    device: DeviceSpec, point: OperatingPoint, n: int, *, receptor: str = "ampa", words: int | Sequence[int] = 0
+) -> MappedNetwork:
+    """A placed population of ``n`` cells, each reached by one common source over a number of CAM words."""
+    net = Network("bench")
+    source, population = net.sources(SOURCE, 1), net.population(CELLS, n, point=point.name)
+    if np.any(words):
+        net.project(source, population, receptor=receptor, words=words)
+    return map_network(net, device)
+
+
+def bench(
+    mapped: MappedNetwork,
+    point: OperatingPoint,
+    chips: Sequence[Chip],
+    *,
+    dc: Sequence[float] | None = None,
+    precision: str = "float64",
+    dt: float = DEFAULT_DT,
+) -> Emulator:
+    """An emulator of these dies; ``dc`` gives each die its own constant current [A] instead of the point's."""
+    points: Mapping[str, OperatingPoint] = {point.name: point}
+    emulator = Emulator(chips, mapped, points=points, precision=precision, dt=dt)
+    if dc is not None:
+        set_dc(emulator, dc)
+    return emulator
+
+
+def set_dc(emulator: Emulator, dc: Sequence[float]) -> None:
+    """Give each die a constant current into every soma [A]; the state of the neurons goes on."""
+    setting = emulator.setting
+    currents = setting.currents.copy()
+    currents[:, :, setting.index("IF_DC_P")] = np.asarray(dc, float)[:, None]
+    emulator.set_biases(dataclasses.replace(setting, currents=currents))
+
+
+def parameters(device: DeviceSpec, point: OperatingPoint) -> dict[str, float]:
+    """Currents and circuit constants at a point by their names in the equations, by design values [SI]."""
+    currents = {bias.parameter: point.biases[name] for name, bias in device.biases.items() if bias.parameter}
+    return {**device.circuit, **point.circuit, **currents}
+
+
+def holding_current(device: DeviceSpec, point: OperatingPoint, i_mem: float) -> float:
+    """Constant input current that holds the membrane at ``i_mem`` [A]: I_tau (1 + I_mem / I_gain), far below the feedback."""
+    value = parameters(device, point)
+    return value["I_tau"] * (1 + i_mem / value["I_gain"])
+
+
+def silence(emulator: Emulator, duration: float) -> Events:
+    """No input spikes."""
+    return regular(np.zeros((emulator.n_runs, emulator.mapped.n_sources)), duration, emulator.dt)
+
+
+def one_event(time: float) -> EventList:
+    """A single input spike."""
+    return EventList(np.array([time]), np.array([0]))
+
+
+def counted_rates(emulator: Emulator, events: Events, duration: float) -> np.ndarray:
+    """Spike counts over the duration as rates (run, neuron) [Hz]."""
+    return emulator.advance(events, duration).count / duration
