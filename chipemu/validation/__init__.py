@@ -1,8 +1,8 @@
 """The emulator against references: closed forms, published measurements, and a converged solution.
 
-``run_checks`` is what ``chipemu check`` prints. Expected values, tolerances and sources stand in ``data/reference/*.csv``;
-each row is measured at the operating point it names, with only the effects it is about. The fits behind the shipped
-numbers are ``python -m chipemu.validation.fit_epsp`` and ``python -m chipemu.validation.fit_mismatch``.
+``run_checks`` is what ``chipemu check`` prints. Expected values, tolerances and sources stand in
+``data/reference/*.csv``; each row is measured at the operating point it names, with only the effects it is about. The
+fits behind the shipped numbers are ``python -m chipemu.validation.fit_epsp`` and ``python -m chipemu.validation.fit_mismatch``.
 """
 
 from chipemu.validation.check import Check

@@ -1,9 +1,10 @@
 """One neuron solved to convergence by SciPy, written from the equations and not from the kernels.
 
-The membrane in the form it was published in (Chicca et al. 2014, eq. 5; positive feedback as a sigmoid), with the current
-itself as the variable:
+The membrane in the form it was published in (Chicca et al. 2014, eq. 5; positive feedback as a sigmoid), with the
+current itself as the variable:
 
-    (1 + I_gain / I_mem) tau dI_mem/dt = (I_gain / I_tau) (I_in - I_sum) - I_sum I_mem / I_tau,    I_sum = I_tau - I_fb(I_mem),
+    (1 + I_gain / I_mem) tau dI_mem/dt = (I_gain / I_tau) (I_in - I_sum) - I_sum I_mem / I_tau,
+    I_sum = I_tau - I_fb(I_mem),
 
 and one AMPA synapse that decays as I(t) = I(0) exp(-t / tau_syn) and jumps at an event by the charge map
 I' - I + I_gain ln(I' / I) = A, whose root Brent's method finds. Every current stays above the leakage floor I0.

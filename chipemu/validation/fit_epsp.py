@@ -1,9 +1,10 @@
-"""Fit of three biases to the EPSP heights measured through parallel CAM words: ``python -m chipemu.validation.fit_epsp``.
+"""Fit of three biases to measured EPSP heights: ``python -m chipemu.validation.fit_epsp``.
 
-Fitted: gain of the soma, current of one AMPA word, gain of the AMPA synapse. The soma gain sets where the voltage turns
-from linear to logarithmic, the word sets the step, and the synapse gain sets how far the first words fall behind: the DPI
-starts exponentially from the leakage floor up to its gain current. The data show no such foot, so the synapse gain goes
-to its lower bound, the leakage floor I0. Everything else stays as ``devices/points/epsp-fit.toml`` says.
+Fitted: gain of the soma, current of one AMPA word, gain of the AMPA synapse. The soma gain sets where the voltage
+turns from linear to logarithmic, the word sets the step, and the synapse gain sets how far the first words fall
+behind: the DPI starts exponentially from the leakage floor up to its gain current. The data show no such foot, so the
+synapse gain goes to its lower bound, the leakage floor I0. Everything else stays as
+``devices/points/epsp-fit.toml`` says.
 """
 
 import dataclasses
@@ -44,7 +45,8 @@ def fit(device: DeviceSpec, point: OperatingPoint) -> tuple[dict[str, float], fl
     floor = device.circuit["I0"]
     lower = np.log([max(START[name] * _RANGE, floor) for name in names])
     upper = np.log([_UPPER[name] for name in names])
-    found: OptimizeResult = least_squares(deviation, np.log(list(START.values())), bounds=(lower, upper), diff_step=1e-3)
+    start = np.log(list(START.values()))
+    found: OptimizeResult = least_squares(deviation, start, bounds=(lower, upper), diff_step=1e-3)
     return dict(zip(names, np.exp(found.x), strict=True)), float(np.sqrt(np.mean(found.fun**2))) * 1e-3
 
 

@@ -1,9 +1,9 @@
-"""Joint fit of the within-core mismatch to the statistics of one SE1 core: ``python -m chipemu.validation.fit_mismatch``.
+"""Joint fit of the within-core mismatch to one SE1 core: ``python -m chipemu.validation.fit_mismatch``.
 
-Six standard deviations of ln(current) are fitted at one operating point, ``devices/points/mismatch-fit.toml``: soma leak,
-refractory, synaptic leak, weight, soma gain and threshold. Five measured spreads do not fix six numbers: each is therefore
-also held to its start with a standard error of 0.1, so that the fit moves what the data ask for and nothing else. The
-result is stored as ``derived`` in ``devices/dynapse1.toml``.
+Six standard deviations of ln(current) are fitted at one operating point, ``devices/points/mismatch-fit.toml``: soma
+leak, refractory, synaptic leak, weight, soma gain and threshold. Five measured spreads do not fix six numbers: each is
+therefore also held to its start with a standard error of 0.1, so that the fit moves what the data ask for and nothing
+else. The result is stored as ``derived`` in ``devices/dynapse1.toml``.
 """
 
 import argparse
@@ -33,7 +33,13 @@ FREE = {
 START = {"I_tau": 0.18, "I_ref": 0.08, "I_tau_syn": 0.08, "I_w": 0.13, "I_gain": 0.0, "I_spkthr": 0.0}
 _HELD = 0.1  # standard error of the start
 _LARGEST = 0.5
-_OBSERVED = {"tau_mem CV": "tau_mem", "t_ref CV": "t_ref", "tau_syn CV": "tau_syn", "EPSP CV": "epsp", "rate CV": "rate"}
+_OBSERVED = {
+    "tau_mem CV": "tau_mem",
+    "t_ref CV": "t_ref",
+    "tau_syn CV": "tau_syn",
+    "EPSP CV": "epsp",
+    "rate CV": "rate",
+}
 _STANDARD_ERROR = {"tau_mem CV": 0.5, "t_ref CV": 0.5, "tau_syn CV": 0.75, "EPSP CV": 4.0, "rate CV": 0.5}  # percent
 # A quarter of the published range where one is given (tau_syn 7 to 10 %, EPSP 14 to 30 %), else half of the last digit.
 
@@ -69,7 +75,8 @@ def fit(device: DeviceSpec, seeds: Sequence[int], *, log=None) -> tuple[dict[str
     start = np.array([START[name] for name in FREE])
 
     def trial(sigma: np.ndarray) -> dict[str, float]:
-        return observed_cvs(measure(with_spreads(device, dict(zip(FREE, sigma, strict=True))), point, words, seeds, 2.0))
+        spread = with_spreads(device, dict(zip(FREE, sigma, strict=True)))
+        return observed_cvs(measure(spread, point, words, seeds, 2.0))
 
     def deviation(sigma: np.ndarray) -> np.ndarray:
         cvs = trial(sigma)
@@ -104,7 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, got in cvs.items():
         check = target("mismatch", name).compare(got)
         missed += not check.passed
-        print(f"  {name:<10} {got:5.1f} %   measured {check.expected:g} +- {check.tolerance:g} %{'' if check.passed else '   MISSED'}")
+        verdict = "" if check.passed else "   MISSED"
+        print(f"  {name:<10} {got:5.1f} %   measured {check.expected:g} +- {check.tolerance:g} %{verdict}")
     print("all hold" if not missed else f"compromise: {missed} of {len(cvs)} cannot be held together with the others")
     return int(missed > 0)
 

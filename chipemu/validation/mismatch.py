@@ -63,7 +63,9 @@ def refractory_periods(device: DeviceSpec, point: OperatingPoint, seeds: Sequenc
     return (last - first).reshape(len(seeds), -1) / (window.count - 1)
 
 
-def synaptic_responses(device: DeviceSpec, point: OperatingPoint, seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+def synaptic_responses(
+    device: DeviceSpec, point: OperatingPoint, seeds: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
     """tau_syn [s] and EPSP height [V] of every neuron (die, neuron) after one event through one AMPA word."""
     mapped = cells(device, point, N_NEURONS, words=1)
     emulator = bench(mapped, point, dies(device, point, seeds, EFFECTS))
@@ -87,7 +89,9 @@ def driven_rates(
     return np.stack([counted_rates(emulator, regular(drive, step, emulator.dt), step) for _ in range(windows)])
 
 
-def measure(device: DeviceSpec, point: OperatingPoint, words: int, seeds: Sequence[int], duration: float = 1.0) -> Spread:
+def measure(
+    device: DeviceSpec, point: OperatingPoint, words: int, seeds: Sequence[int], duration: float = 1.0
+) -> Spread:
     """Every spread at an operating point; ``words`` is the input that gives the firing rate."""
     tau_syn, epsp = synaptic_responses(device, point, seeds)
     return Spread(

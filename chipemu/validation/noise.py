@@ -19,8 +19,8 @@ _HELD = 200e-12  # A, membrane current of the fixed point
 def closed_form_variance(device: DeviceSpec, point: OperatingPoint, i_mem: float) -> float:
     """Stationary variance of ln I_mem around a fixed point.
 
-    On the capacitor sigma_V^2 = eta k T / C relaxes with tau = C U_T / (kappa I_tau). In x = ln I_mem the white noise is
-    2 (kappa sigma_V / U_T)^2 / tau, and the linearised soma relaxes with tau (1 + I_gain / I_mem), so
+    On the capacitor sigma_V^2 = eta k T / C relaxes with tau = C U_T / (kappa I_tau). In x = ln I_mem the white noise
+    is 2 (kappa sigma_V / U_T)^2 / tau, and the linearised soma relaxes with tau (1 + I_gain / I_mem), so
 
         var x = (kappa / U_T)^2 (eta k T / C) (1 + I_gain / I_mem).
     """

@@ -64,7 +64,8 @@ def rheobase(device: DeviceSpec, point: OperatingPoint, low: float, high: float,
 def decay_slope(device: DeviceSpec, point: OperatingPoint, dc: float = 450e-12) -> float:
     """Slope of the membrane voltage after a constant current is switched off [V/s].
 
-    The current holds the membrane far above the soma gain; there the voltage falls as a straight line, C dV/dt = -I_tau.
+    The current holds the membrane far above the soma gain; there the voltage falls as a straight line,
+    C dV/dt = -I_tau.
     """
     emulator = bench(cells(device, point, 1), point, dies(device, point, [0]), dc=[dc])
     emulator.advance(silence(emulator, 1.0), 1.0)

@@ -1,4 +1,4 @@
-"""The synapse against closed forms and published curves: decay of the current, EPSP against words, width of the pulse."""
+"""The synapse against closed forms and published curves: decay of the current, EPSP against words, pulse width."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -70,7 +70,7 @@ def parameters(device: DeviceSpec, point: OperatingPoint) -> dict[str, float]:
 
 
 def holding_current(device: DeviceSpec, point: OperatingPoint, i_mem: float) -> float:
-    """Constant input current that holds the membrane at ``i_mem`` [A]: I_tau (1 + I_mem / I_gain), far below the feedback."""
+    """Input current that holds the membrane at ``i_mem`` [A], far below the feedback: I_tau (1 + I_mem / I_gain)."""
     value = parameters(device, point)
     return value["I_tau"] * (1 + i_mem / value["I_gain"])
 

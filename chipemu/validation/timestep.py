@@ -69,7 +69,10 @@ def converged_rate(device: DeviceSpec, check: str, point_name: str, drive: float
 
 def run(device: DeviceSpec) -> list[Check]:
     """All rows of this module."""
-    return [line.compare(emulated_rate(device, line.check, line.operating_point, line.drive)) for line in targets("timestep")]
+    return [
+        line.compare(emulated_rate(device, line.check, line.operating_point, line.drive))
+        for line in targets("timestep")
+    ]
 
 
 def _line(device: DeviceSpec, check: str, point: str, drive: float, unit: str) -> Target:
