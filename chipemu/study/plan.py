@@ -5,16 +5,12 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
-import numpy as np
-
 import chipemu
 from chipemu.frozen_map import FrozenMap
+from chipemu.seeds import CHIPS, NOISE, seeds
 from chipemu.study.schema import Study
 
 MANIFEST_VERSION = 1
-
-# Children of the study's seed. Dies and noise never share a stream, and no seed depends on how many are asked for.
-_CHIP_STREAM, _NOISE_STREAM = 0, 1
 
 
 @dataclass(frozen=True)
@@ -54,27 +50,6 @@ class PointSettings:
         return ", ".join(f"{name} = {value}" for name, value in self.factors.items()) or self.device
 
 
-def seeds(seed: int, n: int, stream: int) -> tuple[int, ...]:
-    """Return `n` seeds of 63 bits derived from one; more of them begin with the same ones.
-
-    Parameters
-    ----------
-    seed : int
-        Parent.
-    n : int
-        Number of children.
-    stream : int
-        Distinguishes families of children.
-
-    Examples
-    --------
-    >>> seeds(0, 3, stream=0)[:2] == seeds(0, 2, stream=0)
-    True
-    """
-    words = np.random.SeedSequence(seed, spawn_key=(stream,)).generate_state(n, np.uint64)
-    return tuple(int(word >> np.uint64(1)) for word in words)
-
-
 def points(study: Study) -> list[PointSettings]:
     """Return the points of a study, the last factor changing fastest.
 
@@ -86,8 +61,8 @@ def points(study: Study) -> list[PointSettings]:
     -------
     list of PointSettings
     """
-    chip_seeds = seeds(study.seed, study.chips, _CHIP_STREAM)
-    noise_seeds = seeds(study.seed, study.noise_seeds, _NOISE_STREAM)
+    chip_seeds = seeds(study.seed, study.chips, CHIPS)
+    noise_seeds = seeds(study.seed, study.noise_seeds, NOISE)
     found = []
     for index, values in enumerate(itertools.product(*study.factors.values())):
         factors = FrozenMap(zip(study.factors, values, strict=True))

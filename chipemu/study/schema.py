@@ -20,7 +20,7 @@ MAX_STUDY_BYTES = 50_000
 MAX_RUNS = 1_000_000
 
 # A fixed order of factors: a study does not change when its file is sorted differently.
-_FACTOR_ORDER = ("device", "where", "rule", "mismatch_scale", "noise_scale", "temperature", "age", "eta")
+_FACTOR_ORDER = ("device", "where", "mismatch_scale", "noise_scale", "temperature", "eta")
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ _Scale = Annotated[float, Field(ge=0, le=100)]
 _Time = Annotated[float, BeforeValidator(_quantity("s", 0.0))]
 _Temperature = Annotated[float, BeforeValidator(_quantity("K", 0.0))]
 _Device = Annotated[str, Field(max_length=500), AfterValidator(_known_device)]
-_Where = Literal["chip", "host", "oracle"]
+_Where = Literal["chip", "host"]
 _Item = TypeVar("_Item")
 _Values = Annotated[list[_Item], Field(min_length=1, max_length=1000), AfterValidator(_without_repeats)]
 
@@ -233,24 +233,31 @@ class _Head(_Table):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", description="a short name without spaces")
     task: Annotated[str, AfterValidator(_known("task", tasks.names))] = Field(description="the task to train")
     device: Annotated[_Values[_Device], BeforeValidator(_as_list)] = Field(description="a device or a list of them")
-    where: Annotated[_Values[_Where], BeforeValidator(_as_list)] = Field(description="'chip', 'host' or 'oracle'")
+    where: Annotated[_Values[_Where], BeforeValidator(_as_list)] = Field(description="'chip' or 'host'")
     chips: int = Field(ge=1, le=100_000, description="the number of dies")
     noise_seeds: int = Field(ge=1, le=10_000, description="the number of noise seeds for each die")
     seed: int = Field(ge=0, lt=2**63, description="the seed that all others come from")
     split: Literal["validation", "test"] = "validation"
 
 
+def _not_modelled(value: object) -> object:
+    raise ValueError("not modelled by this version; vary one of " + ", ".join(_FACTOR_ORDER))
+
+
+_NotModelled = Annotated[None, BeforeValidator(_not_modelled)]
+
+
 class _Factors(_Table):
-    rule: _Values[Annotated[str, Field(max_length=100)]] | None = None
+    rule: _NotModelled = None
+    age: _NotModelled = None
     mismatch_scale: _Values[_Scale] | None = None
     noise_scale: _Values[_Scale] | None = None
     temperature: _Values[_Temperature] | None = None
-    age: _Values[_Time] | None = None
     eta: _Values[Annotated[float, Field(ge=0)]] | None = None
 
 
 class _Budget(_Table):
-    presentations: Annotated[int, Field(ge=0, le=10_000_000)] | None = None
+    presentations: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     checkpoints: Annotated[int, Field(ge=1, le=10_000)] | None = None
     window: _Time | None = None
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chipemu.study import manifest, parse_study, points, runs
-from chipemu.study.plan import seeds
+from chipemu.seeds import CHIPS, NOISE, seeds
 
 TEXT = """
 [study]
@@ -48,7 +48,7 @@ def test_more_dies_keep_the_first_ones_and_their_noise():
 
 @given(st.integers(0, 2**63 - 1), st.integers(1, 50))
 def test_seeds_differ_fit_a_signed_word_and_streams_are_apart(seed, n):
-    chips, noise = seeds(seed, n, 0), seeds(seed, n, 1)
+    chips, noise = seeds(seed, n, CHIPS), seeds(seed, n, NOISE)
     assert len({*chips, *noise}) == 2 * n
     assert all(0 <= child < 2**63 for child in (*chips, *noise))
 

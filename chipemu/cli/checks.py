@@ -1,0 +1,46 @@
+"""`chipemu check`: the emulator against its references."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated
+
+import typer
+
+from chipemu.cli.terminal import Json, note, print_json, print_table
+
+
+def check(
+    device: Annotated[str, typer.Option(metavar="D", help="device to measure; name or path")] = "dynapse1",
+    as_json: Json = False,
+) -> None:
+    """Compare the emulator with published numbers and closed forms; about half a minute."""
+    from chipemu.validation import run_checks
+
+    rows = run_checks(device)
+    failed = [row for row in rows if not row.passed]
+    if as_json:
+        print_json({"device": device, "passed": not failed, "rows": [dataclasses.asdict(row) for row in rows]})
+    else:
+        _print(rows, device)
+    if failed:
+        note(f"chipemu: {len(failed)} of {len(rows)} checks failed: {'; '.join(row.name for row in failed)}")
+        raise typer.Exit(1)
+
+
+def _print(rows: list, device: str) -> None:
+    texts = [
+        (
+            "pass" if row.passed else "FAIL",
+            row.name,
+            row.operating_point,
+            f"{row.expected:.5g}",
+            f"{row.got:.5g}",
+            f"{row.tolerance:.3g}",
+            row.unit,
+        )
+        for row in rows
+    ]
+    columns = ("", "name", "operating point", "expected", "got", "tolerance", "unit")
+    print_table(f"checks of {device}", columns, texts, text_columns=3)
+    print("expected values, tolerances and sources: data/reference/*.csv; sources also in --json")

@@ -1,0 +1,188 @@
+"""`chipemu devices` and `chipemu show`: which chips there are, and one of them as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chipemu.cli.terminal import Json, print_json, print_table
+
+if TYPE_CHECKING:
+    from chipemu.device import DeviceSpec
+
+
+def devices(as_json: Json = False) -> None:
+    """List the chips that come with chipemu."""
+    from chipemu import library
+    from chipemu.device import load_device
+
+    found = [load_device(name) for name in library.list_names("devices")]
+    if as_json:
+        print_json({"devices": [_headline(device) for device in found]})
+        return
+    rows = [
+        (
+            device.name,
+            f"{device.chip.n_cores} x {device.chip.n_neurons_per_core}",
+            _place(device),
+            device.title,
+        )
+        for device in found
+    ]
+    print_table("", ("device", "cores x neurons", "learns", "what it is"), rows, text_columns=4)
+
+
+def show(
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help="name or path of a device file")],
+    applied: Annotated[
+        bool, typer.Option("--applied", help="effects that act on its dies, and how to switch them")
+    ] = False,
+    bias: Annotated[str | None, typer.Option(metavar="NAME", help="one bias register: effect, spread, codes")] = None,
+    point: Annotated[
+        str | None, typer.Option(metavar="POINT", help="an operating point on this device; name or path")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show a chip: every number with its unit and source."""
+    from chipemu.device import load_device, load_point
+
+    spec = load_device(device)
+    if bias is not None:
+        _show_bias(spec, bias, as_json)
+    elif point is not None:
+        chosen = load_point(point, spec)
+        if as_json:
+            print_json({"device": spec.name, "point": chosen.name, "biases": _numbers(chosen.quantities)})
+        else:
+            print(chosen)
+    elif applied:
+        _show_applied(spec, as_json)
+    elif as_json:
+        print_json(_headline(spec) | {"numbers": _numbers(spec.quantities), "not_modelled": list(spec.not_modelled)})
+    else:
+        print(spec)
+
+
+def _place(device: DeviceSpec) -> str:
+    return "on the chip" if device.plastic else "at the host"
+
+
+def _headline(device: DeviceSpec) -> dict:
+    return {
+        "device": device.name,
+        "title": device.title,
+        "path": device.path,
+        "hash": device.hash,
+        "where": "chip" if device.plastic else "host",
+        "n_cores": device.chip.n_cores,
+        "n_neurons_per_core": device.chip.n_neurons_per_core,
+    }
+
+
+def _numbers(quantities) -> dict:
+    return {
+        key: {"value": quantity.value, "unit": quantity.unit, "source": quantity.source, "note": quantity.note}
+        for key, quantity in quantities.items()
+    }
+
+
+def _show_bias(device: DeviceSpec, name: str, as_json: bool) -> None:
+    from chipemu.errors import UnknownNameError
+    from chipemu.units import show as shown
+
+    if name not in device.biases:
+        raise UnknownNameError("bias", name, device.biases, where=device.path)
+    register = device.biases[name]
+    settings = _settings(device, name) if register.parameter else []
+    spread = {
+        "within_core": device.mismatch.within_core.get(register.parameter),
+        "between_cores": device.mismatch.between_cores.get(name),
+        "between_dies": device.mismatch.between_dies.get(name),
+    }
+    if as_json:
+        content = {"device": device.name, "bias": name, "parameter": register.parameter, "summary": register.summary}
+        print_json(content | {"mismatch": spread, "points": settings})
+        return
+    print(f"{name} of {device.name} ({device.path}): {register.summary}")
+    if register.parameter is None:
+        print("  this register has no effect in the emulator")
+        return
+    print(
+        f"  sets {register.parameter}; sigma(ln) "
+        + ", ".join(f"{k.replace('_', ' ')} {v:g}" for k, v in spread.items())
+    )
+    rows = []
+    for row in settings:
+        code = "exact" if row["coarse"] is None else f"{row['coarse']}, {row['fine']}"
+        rows.append((row["point"], shown(row["current_A"], "A"), code, shown(row["set_A"], "A")))
+    print_table("", ("operating point", "asked", "coarse, fine", "nominal"), rows)
+
+
+def _settings(device: DeviceSpec, name: str) -> list[dict]:
+    """What every shipped operating point asks of a bias, and the nearest code."""
+    from chipemu import bias, library
+    from chipemu.device import load_point
+    from chipemu.errors import PointFileError
+
+    rows = []
+    for point in library.list_names("devices/points"):
+        try:
+            asked = load_point(point, device).biases[name]
+        except PointFileError:
+            continue  # a point of another family of chips
+        generator = device.bias_generator
+        coarse, fine = bias.nearest_code(generator, asked) if generator else (None, None)
+        nominal = bias.current(generator, coarse, fine) if generator else asked
+        rows.append({"point": point, "current_A": asked, "coarse": coarse, "fine": fine, "set_A": nominal})
+    return rows
+
+
+def _show_applied(device: DeviceSpec, as_json: bool) -> None:
+    from chipemu.effects import EFFECTS, GROUPS
+
+    group_of = {member: group for group, members in GROUPS.items() for member in members}
+    rows = [
+        {
+            "effect": effect.name,
+            "group": group_of.get(effect.name),
+            "unit": effect.unit,
+            "size": _size(device, effect.name),
+            "scalable": effect.scalable,
+            "changes": list(effect.changes),
+            "summary": effect.summary,
+        }
+        for effect in EFFECTS.values()
+    ]
+    if as_json:
+        print_json({"device": device.name, "effects": rows})
+        return
+    texts = [(row["effect"], row["group"] or "-", row["size"], row["unit"], row["summary"]) for row in rows]
+    print_table(
+        f"effects on a die of {device.name}", ("effect", "group", "size", "unit", "what"), texts, text_columns=5
+    )
+    print("switch off: --without EFFECT or GROUP; scale: --scale mismatch=2 (quantisation and calibration: on or off)")
+
+
+def _size(device: DeviceSpec, effect: str) -> str:
+    """Size of an effect on this device, as its file gives it; `none` where the device does not have it."""
+    spread, noise = device.mismatch, device.noise
+    sizes = {
+        "mismatch_within_core": list(spread.within_core.values()),
+        "mismatch_between_cores": list(spread.between_cores.values()),
+        "mismatch_between_dies": list(spread.between_dies.values()),
+        "mismatch_slot": [spread.slot],
+        "thermal_noise": [noise.thermal_eta],
+        "input_noise": [noise.input_std],
+    }
+    if effect in sizes:
+        values = sizes[effect]
+        low, high = min(values, default=0.0), max(values, default=0.0)
+        if high == 0:
+            return "none"
+        return f"{high:g}" if low == high else f"{low:g} to {high:g}"
+    present = {
+        "bias_quantisation": device.bias_generator is not None,
+        "weight_quantisation": device.weights == "words" or device.plastic is not None,
+    }
+    return "on" if present.get(effect, True) else "none"

@@ -1,0 +1,192 @@
+"""`chipemu learn`: sample dies, calibrate, map, train, and test with the feedback off."""
+
+from __future__ import annotations
+
+import math
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chipemu.cli.terminal import Json, check_output, note, print_json, progress
+from chipemu.errors import InputError
+
+if TYPE_CHECKING:
+    from chipemu.learning.experiment import Settings
+
+MAX_SEED = 2**63 - 1
+
+
+class Place(StrEnum):
+    """Where learning happens."""
+
+    chip = "chip"
+    host = "host"
+
+
+class Split(StrEnum):
+    """What accuracy is reported on."""
+
+    validation = "validation"
+    test = "test"
+
+
+class Gate(StrEnum):
+    """When the learn-enable line rises."""
+
+    wrong = "wrong"
+    always = "always"
+
+
+class Weights(StrEnum):
+    """Whether the neurons of a unit learn one by one."""
+
+    independent = "independent"
+    tied = "tied"
+
+
+Option = typer.Option
+
+
+def learn(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="yinyang or binary")],
+    device: Annotated[str | None, Option(metavar="D", help="name or path; by default the usual one of --where")] = None,
+    where: Annotated[Place | None, Option(help="by default on the chip if it has plastic synapses")] = None,
+    chips: Annotated[int, Option(min=1, max=100_000, help="dies")] = 5,
+    noise_seeds: Annotated[int, Option(min=1, max=10_000, help="noise seeds for each die")] = 1,
+    seed: Annotated[int, Option(min=0, max=MAX_SEED, help="what all other seeds come from")] = 0,
+    temperature: Annotated[str, Option(metavar="T", help="of the dies, e.g. 25degC")] = "25degC",
+    scale: Annotated[
+        list[str] | None, Option(metavar="EFFECT=X", help="scale effects, e.g. mismatch=2,noise=0.5")
+    ] = None,
+    without: Annotated[
+        list[str] | None, Option(metavar="EFFECT", help="switch effects off, e.g. noise,calibration")
+    ] = None,
+    split: Annotated[Split, Option(help="test opens the test split")] = Split.validation,
+    presentations: Annotated[int | None, Option(min=1, max=10_000_000, help="training presentations of a run")] = None,
+    checkpoints: Annotated[
+        int | None, Option(min=1, max=10_000, help="validations during training; the best is kept")
+    ] = None,
+    gate: Annotated[Gate, Option(help="learn after a wrong decision only, or always")] = Gate.wrong,
+    weights: Annotated[Weights, Option(help="tied: one shadow weight a unit (at the host)")] = Weights.independent,
+    target_rate: Annotated[str | None, Option(metavar="R", help="asked of the right class, e.g. 40Hz")] = None,
+    eta: Annotated[float | None, Option(min=0.0, help="learning rate; by default the usual one of the place")] = None,
+    permute_labels: Annotated[bool, Option("--permute-labels", help="ablation: shuffled labels, must fail")] = False,
+    no_inject: Annotated[bool, Option("--no-inject", help="ablation: feedback is sensed but not injected")] = False,
+    out: Annotated[Path | None, Option(metavar="F.h5", help="write everything measured as HDF5")] = None,
+    figure: Annotated[Path | None, Option(metavar="F.png", help="draw the learning curve (.png, .svg, .pdf)")] = None,
+    as_json: Json = False,
+) -> None:
+    """The main job: draw dies, calibrate and map, train each by feedback control, test with the feedback off."""
+    started = time.perf_counter()
+    from chipemu.figures import FORMATS
+
+    check_output(out)
+    check_output(figure, FORMATS)
+    if eta is not None and not math.isfinite(eta):
+        raise InputError(f"--eta {eta}: allowed 0 and above, finite")
+    rate = _quantity(target_rate, "Hz", "--target-rate")
+    settings = _settings(
+        task=task,
+        device=device,
+        where=where.value if where else None,
+        seed=seed,
+        without=tuple(_items(without)),
+        scale=_factors(scale),
+        split=split.value,
+        temperature=_quantity(temperature, "K", "--temperature"),
+        eta=eta,
+        permute_labels=permute_labels,
+        inject=not no_inject,
+        numbers=(chips, noise_seeds),
+        budget=(presentations, checkpoints),
+        schedule={"gated": gate is Gate.wrong} | ({} if rate is None else {"target_rate": rate}),
+        weights=weights.value,
+    )
+    _run(settings, out, figure, as_json, started)
+
+
+def _run(settings: Settings, out: Path | None, figure: Path | None, as_json: bool, started: float) -> None:
+    from chipemu import figures, storage
+    from chipemu.cli.summary import print_summary, summary
+    from chipemu.learning import experiment
+
+    device, place = experiment.place(settings)
+    with progress(quiet=as_json) as tick:
+        result = experiment.learn(settings, tick)
+    if out is not None:
+        storage.save(result, out)
+        note(f"written: {out}")
+    if figure is not None:
+        figures.save_figure(figures.learning_curve(result), figure)
+        note(f"written: {figure}")
+    facts = summary(result, settings, device.name, place, time.perf_counter() - started)
+    if as_json:
+        print_json(facts)
+    else:
+        print_summary(facts)
+
+
+def _settings(*, numbers, budget, schedule, weights, **chosen) -> Settings:
+    """Settings of the experiment; numbers that were not given keep their defaults."""
+    from chipemu.learning.experiment import Settings
+    from chipemu.learning.rules import HostRule
+    from chipemu.learning.schedule import Schedule
+    from chipemu.seeds import CHIPS, NOISE, seeds
+
+    return Settings(
+        **chosen,
+        chip_seeds=seeds(chosen["seed"], numbers[0], CHIPS),
+        noise_seeds=seeds(chosen["seed"], numbers[1], NOISE),
+        budget=_budget(*budget),
+        schedule=Schedule(**schedule),
+        host=HostRule(weights=weights),
+    )
+
+
+def _budget(presentations: int | None, checkpoints: int | None):
+    from chipemu.learning.train import Budget
+
+    usual = Budget()
+    presentations = usual.presentations if presentations is None else presentations
+    if checkpoints is None:
+        checkpoints = min(usual.checkpoints, presentations)
+    if checkpoints > presentations:
+        raise InputError(
+            f"--checkpoints {checkpoints} is more than --presentations {presentations}; allowed one a presentation"
+        )
+    return Budget(presentations=presentations, checkpoints=checkpoints)
+
+
+def _quantity(text: str | None, unit: str, option: str) -> float | None:
+    from chipemu.units import parse
+
+    if text is None:
+        return None
+    value = parse(text, unit, where=option)
+    if value < 0:
+        raise InputError(f"{option} {text}: allowed 0 {unit} and above")
+    return value
+
+
+def _items(texts: list[str] | None) -> list[str]:
+    """Words of a repeatable option whose values may be comma lists."""
+    return [item.strip() for text in texts or () for item in text.split(",") if item.strip()]
+
+
+def _factors(texts: list[str] | None) -> dict[str, float]:
+    factors: dict[str, float] = {}
+    for item in _items(texts):
+        name, equals, number = (part.strip() for part in item.partition("="))
+        try:
+            factor = float(number) if equals else None
+        except ValueError:
+            factor = None
+        if factor is None:
+            raise InputError(f"--scale {item}: expected EFFECT=FACTOR, e.g. mismatch=2")
+        if name in factors:
+            raise InputError(f"--scale {item}: {name} is given twice; allowed once")
+        factors[name] = factor
+    return factors

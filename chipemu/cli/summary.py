@@ -1,0 +1,122 @@
+"""A learning result in numbers: the JSON object of `chipemu learn`, and its table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chipemu.cli.terminal import print_table
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from chipemu.learning.experiment import Settings
+
+
+def summary(result: xr.Dataset, settings: Settings, device: str, where: str, wall_s: float) -> dict:
+    """Numbers of a learning result under the names of `chipemu learn --json`.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+        Of `chipemu.learning.experiment.learn`.
+    settings : Settings
+        What it was asked.
+    device, where : str
+        Name of the device, and place of learning.
+    wall_s : float
+        Time the command took [s].
+
+    Returns
+    -------
+    dict
+        Accuracies as fractions: one a die (median over noise seeds), or [die][seed] in `accuracy_runs`, which is of
+        the split named `split`. Target errors and ledger: median over all runs.
+    """
+    opened = settings.split == "test"
+    runs = result["accuracy_test" if opened else "accuracy_validation"]
+    ledger = {
+        str(name).removeprefix("ledger_"): result[name] for name in result.data_vars if str(name).startswith("ledger_")
+    }
+    return {
+        "task": settings.task,
+        "device": device,
+        "where": where,
+        "chips": result.sizes["chip"],
+        "noise_seeds": result.sizes["noise"],
+        "seed": settings.seed,
+        "split": settings.split,
+        "accuracy_test": _by_die(result["accuracy_test"]) if opened else None,
+        "accuracy_runs": runs.transpose("chip", "noise").values.tolist(),
+        "accuracy_validation": _by_die(result["accuracy_validation"]),
+        "accuracy_control": _by_die(result["accuracy_control"]),
+        "accuracy_linear": _number(result, "accuracy_linear"),
+        "accuracy_ann": _number(result, "accuracy_ann"),
+        "accuracy_ideal": _number(result, "accuracy_ideal"),
+        "accuracy_chance": _number(result, "accuracy_chance"),
+        "target_error_hz": {side: float(result[f"target_error_{side}"].median()) for side in ("on", "off")},
+        "target_error_by_die_hz": {side: _by_die(result[f"target_error_{side}"]) for side in ("on", "off")},
+        "calibration_success": _success(result, settings),
+        "ledger": {name: float(values.median()) for name, values in ledger.items()},
+        "power_uW": None,  # energy is not modelled
+        "wall_s": wall_s,
+        "simulated_s": float(ledger["chip_time_s"].sum()),
+    }
+
+
+def _by_die(values: xr.DataArray) -> list[float]:
+    return values.median("noise").values.tolist()
+
+
+def _number(result: xr.Dataset, name: str) -> float | None:
+    return float(result[name]) if name in result else None
+
+
+def _success(result: xr.Dataset, settings: Settings) -> list[bool] | None:
+    """Whether each die was calibrated within tolerance; None where calibration was switched off."""
+    off = "calibration" in settings.without or settings.scale.get("calibration", 1) == 0
+    return None if off else result["calibration_success"].values.tolist()
+
+
+def print_summary(facts: dict) -> None:
+    """Print a summary: a line for each die, then what they have in common."""
+    accuracy = np.array(facts["accuracy_runs"])
+    success = facts["calibration_success"]
+    errors = facts["target_error_by_die_hz"]
+    rows = [
+        (
+            str(die),
+            "off" if success is None else "yes" if success[die] else "NO",
+            _percent(float(np.median(accuracy[die]))),
+            _percent(facts["accuracy_control"][die]),
+            f"{errors['off'][die]:.1f}",
+            f"{errors['on'][die]:.1f}",
+        )
+        for die in range(len(accuracy))
+    ]
+    title = (
+        f"{facts['task']} on {facts['device']}, learned {'on the chip' if facts['where'] == 'chip' else 'at the host'}"
+    )
+    columns = ("die", "calibrated", f"{facts['split']} accuracy", "under control", "error off [Hz]", "error on [Hz]")
+    print_table(title, columns, rows, text_columns=2)
+    low, middle, high = np.quantile(accuracy, [0.25, 0.5, 0.75])
+    worst = np.median(accuracy, axis=1).min()
+    print(f"{facts['split']} accuracy, feedback off, {accuracy.size} runs ({facts['noise_seeds']} noise seeds a die):")
+    print(f"  median {_percent(middle)}, quartiles {_percent(low)} to {_percent(high)}, worst die {_percent(worst)}")
+    names = {"softmax": "linear", "ANN": "ann", "ideal chip": "ideal", "chance": "chance"}
+    known = {label: facts[f"accuracy_{key}"] for label, key in names.items() if facts[f"accuracy_{key}"] is not None}
+    print("  references: " + ", ".join(f"{label} {_percent(value)}" for label, value in known.items()))
+    _print_ledger(facts)
+
+
+def _print_ledger(facts: dict) -> None:
+    shown = {name: value for name, value in facts["ledger"].items() if value}
+    print_table(
+        "ledger, median of a run", ("what", "how much"), [(name, f"{value:.6g}") for name, value in shown.items()]
+    )
+    print(f"{facts['simulated_s']:.0f} s of chip time in all runs, {facts['wall_s']:.0f} s on the clock")
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %"
