@@ -27,7 +27,8 @@ from chipemu.variables import label
 ROOT = Path(__file__).parents[1]
 KEYS = {
     "task", "device", "where", "chips", "accuracy_test", "accuracy_runs", "accuracy_validation", "accuracy_control",
-    "accuracy_linear", "accuracy_ann", "accuracy_ideal", "target_error_hz", "ledger", "power_uW", "wall_s", "simulated_s",
+    "accuracy_linear", "accuracy_ann", "accuracy_ideal", "target_error_hz", "ledger", "power_uW", "wall_s",
+    "simulated_s",
 }  # fmt: skip
 
 
@@ -262,9 +263,10 @@ def test_bias_is_shown_with_its_nearest_code(chipemu):
 
 def test_words_become_settings(asked, chipemu):
     words = (
-        "learn yinyang --where host --chips 2 --noise-seeds 3 --seed 4 --temperature 310K --scale mismatch=2,input_noise=0.5 "
-        "--scale mismatch_slot=0 --without thermal_noise,calibration --without bias_quantisation --split test --presentations 20 "
-        "--checkpoints 2 --gate always --weights tied --target-rate 30Hz --eta 0.5 --permute-labels --no-inject --json"
+        "learn yinyang --where host --chips 2 --noise-seeds 3 --seed 4 --temperature 310K --split test "
+        "--scale mismatch=2,input_noise=0.5 --scale mismatch_slot=0 "
+        "--without thermal_noise,calibration --without bias_quantisation --presentations 20 --checkpoints 2 "
+        "--gate always --weights tied --target-rate 30Hz --eta 0.5 --permute-labels --no-inject --json"
     )
     assert chipemu(*words.split())[0] == 0
     (settings,) = asked

@@ -5,8 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chipemu.study import manifest, parse_study, points, runs
 from chipemu.seeds import CHIPS, NOISE, seeds
+from chipemu.study import manifest, parse_study, points, runs
 
 TEXT = """
 [study]
