@@ -46,6 +46,7 @@ class Variable:
 _RUN = ("chip", "noise")
 _PROBE = ("run", "probe_neuron", "time")
 _CODE = ("chip", "core", "bias")
+_RATIO = ("chip", "core", "quantity")
 
 # What a study may vary. Each is a dimension with a coordinate of the same name.
 FACTORS = {
@@ -86,6 +87,16 @@ _CALIBRATION = (
     Variable("bias", ("bias",), "", "text", "name of the bias"),
     Variable("code_coarse", _CODE, "1", "index", "calibrated coarse code"),
     Variable("code_fine", _CODE, "1", "index", "calibrated fine code"),
+    Variable("bias_current", _CODE, "A", "real", "nominal current of the calibrated code"),
+    Variable("quantity", ("quantity",), "", "text", "calibrated quantity"),
+    Variable("rate_ratio_before", _RATIO, "1", "real", "observed / nominal rate of a core before calibration"),
+    Variable("rate_ratio_after", _RATIO, "1", "real", "observed / nominal rate of a core after calibration"),
+    Variable("die_hash", ("chip",), "", "text", "SHA-256 of the die's mismatch"),
+    Variable("calibration_trials", ("chip",), "1", "count", "trials that calibrated the die"),
+    Variable("calibration_time", ("chip",), "s", "real", "chip time of those trials"),
+    Variable("point", ("point",), "", "text", "name of the operating point"),
+    Variable("point_hash", ("point",), "", "text", "SHA-256 of the operating point"),
+    Variable("unobserved", ("note",), "", "text", "point: quantity: why it could not be looked at"),
 )
 _LEDGER = (
     Variable("ledger_spikes", _RUN, "1", "count", "output spikes of all neurons"),

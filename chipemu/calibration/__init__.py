@@ -1,0 +1,6 @@
+"""Calibration from spikes alone: bias codes of every core until its rates are those of the nominal chip."""
+
+from chipemu.calibration.procedure import calibrate
+from chipemu.calibration.result import Calibration, load_calibration
+
+__all__ = ["Calibration", "calibrate", "load_calibration"]
