@@ -43,4 +43,5 @@ def _print(rows: list, device: str) -> None:
     ]
     columns = ("", "name", "operating point", "expected", "got", "tolerance", "unit")
     print_table(f"checks of {device}", columns, texts, text_columns=3)
-    print("expected values, tolerances and sources: data/reference/*.csv; sources also in --json")
+    passed = sum(row.passed for row in rows)
+    print(f"{passed} of {len(rows)} passed; expected values, tolerances and sources: data/reference/*.csv")

@@ -102,7 +102,8 @@ def print_summary(facts: dict) -> None:
     print_table(title, columns, rows, text_columns=2)
     low, middle, high = np.quantile(accuracy, [0.25, 0.5, 0.75])
     worst = np.median(accuracy, axis=1).min()
-    print(f"{facts['split']} accuracy, feedback off, {accuracy.size} runs ({facts['noise_seeds']} noise seeds a die):")
+    shape = f"{facts['chips']} dies x {facts['noise_seeds']} noise seeds"
+    print(f"{facts['split']} accuracy, feedback off, {shape}:")
     print(f"  median {_percent(middle)}, quartiles {_percent(low)} to {_percent(high)}, worst die {_percent(worst)}")
     names = {"softmax": "linear", "ANN": "ann", "ideal chip": "ideal", "chance": "chance"}
     known = {label: facts[f"accuracy_{key}"] for label, key in names.items() if facts[f"accuracy_{key}"] is not None}

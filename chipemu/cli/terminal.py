@@ -66,7 +66,7 @@ def progress(*, quiet: bool) -> Iterator[Tick]:
     Yields
     ------
     callable
-        ``tick(stage, done, total)``: ``done`` of ``total`` are finished; stage "train" reports what was added instead.
+        ``tick(stage, done, total)``: ``done`` of ``total`` are finished.
     """
     if quiet or not sys.stderr.isatty():
         yield lambda stage, done, total: None
@@ -94,11 +94,7 @@ def progress(*, quiet: bool) -> Iterator[Tick]:
         def tick(stage: str, done: int, total: int) -> None:
             if stage not in started:
                 started[stage] = bars.add_task(stage, total=total)
-            if stage == "train":
-                # Dies proceed on their own, so training knows only how many presentations just ended.
-                bars.advance(started[stage], done)
-            else:
-                bars.update(started[stage], completed=done)
+            bars.update(started[stage], completed=done)
 
         yield tick
 
