@@ -1,0 +1,70 @@
+"""Fifty steps of everything a kernel does; run as a script it writes what it saw, e.g. under NUMBA_DISABLE_JIT=1."""
+
+import dataclasses
+import sys
+
+import numpy as np
+
+from chipemu.chip import sample_chip
+from chipemu.device import load_device, load_point
+from chipemu.emulator import Emulator
+from chipemu.kernels.random import fill_normals, philox
+from chipemu.mapping import map_network
+from chipemu.network import Network
+from chipemu.stimulus import EventList, poisson, regular
+from chipemu.validation.testbench import set_dc
+
+DT, DURATION = 1e-4, 5e-3  # 50 steps
+RUNS = {"float64": (50e-9, 60), "float32": (10e-12, 12)}  # constant current [A], events: spiking, and without a spike
+
+
+def emulator(precision: str, dc: float) -> Emulator:
+    """Two noisy, mismatched dies with fixed, recurrent and plastic synapses through every receptor."""
+    device, net = load_device("dynapse1-plastic"), Network("short")
+    # so that about one event in three steps a code
+    device = dataclasses.replace(device, plastic=dataclasses.replace(device.plastic, balance=1.0, step_charge=0.06e-12))
+    inputs, cells = net.sources("inputs", 4), net.population("cells", 16, point="mismatch-fit")
+    net.project(inputs, cells, receptor="nmda", words=2)
+    net.project(inputs, cells, receptor="gaba_a", words=3)
+    net.project(cells, cells, receptor="ampa", pairs="one")
+    net.project_signed(inputs, cells, positive="ampa", negative="gaba_b", name="weights", store="plastic")
+    dies = [sample_chip(device, seed) for seed in (1, 2)]
+    point = load_point("mismatch-fit", device)
+    point = dataclasses.replace(point, biases={**point.biases, "IF_RFR_N": 1.05e-9})  # 1 ms: ends within the run
+    emulator = Emulator(dies, map_network(net, device), points={point.name: point}, precision=precision)
+    emulator.upload({"weights": np.random.default_rng(0).integers(-15, 16 if dc > 1e-9 else 1, 64)})
+    set_dc(emulator, [dc, dc])
+    return emulator
+
+
+def events(n: int) -> EventList:
+    """Input spikes in random steps, some of them together."""
+    time = np.sort(np.random.default_rng(1).integers(0, 50, n)) * DT
+    return EventList(time, np.arange(n) % 4)
+
+
+def short_run() -> dict[str, np.ndarray]:
+    """State, counts and random numbers by name; names of floating results end in the precision."""
+    seen = {}
+    for precision, (dc, n_events) in RUNS.items():
+        chip = emulator(precision, dc)
+        drive = events(n_events).events(2, DURATION, DT, 4)
+        window = chip.advance(drive, DURATION, record=True, learn=np.ones(2, bool))
+        seen[f"state_{precision}"] = chip.state
+        seen[f"count_{precision}"] = window.count
+        seen[f"spikes_{precision}"] = np.stack([window.run, window.step, window.neuron])
+        seen[f"codes_{precision}"] = chip.weights()["weights"]
+    words = [philox(*(np.uint64(i * k) for k in (1, 2, 3, 4, 5, 6))) for i in range(20)]
+    seen["philox"] = np.array(words, np.uint64)
+    seen["normals_float64"] = np.empty(20)
+    fill_normals(np.arange(20, dtype=np.uint32), 3, 4, 5, 6, seen["normals_float64"])
+    for name, trains in (
+        ("regular", regular([[150.0, 333.0]], 0.02, DT)),
+        ("poisson", poisson([[900.0, 400.0]], 0.02, DT, seed=1)),
+    ):
+        seen[name] = np.stack([trains.step, trains.source])
+    return seen
+
+
+if __name__ == "__main__":
+    np.savez(sys.argv[1], **short_run())
