@@ -84,8 +84,7 @@ class Plastic:
 
     A step of the code by one happens with probability min(1, |I_fb| step_window / step_charge), where I_fb is the
     feedback current [A] of the synapse's neuron; ``step_charge`` [C] has a lognormal spread ``step_mismatch``.
-    I_fb = I_nmda - ``balance`` * I_gaba_a. At the same event, while learning, a code c steps towards zero with
-    probability ``forget`` * |c|. One code step is worth ``word_per_code`` CAM words.
+    I_fb = I_nmda - ``balance`` * I_gaba_a. One code step is worth ``word_per_code`` CAM words.
     """
 
     n_words: int
@@ -95,7 +94,6 @@ class Plastic:
     step_window: float
     step_mismatch: float
     balance: float
-    forget: float
     positive: str
     negative: str
     host_access: bool

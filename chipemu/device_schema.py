@@ -255,7 +255,6 @@ class PlasticSection(Section):
     step_window: quantity("s", 1e-8, 1.0, '"20 us"')
     step_mismatch: SIGMA_LN
     balance: quantity("", 0.0, 100.0, "1.0")
-    forget: quantity("", 0.0, 1.0, "0.001")
     positive: choice(*RECEPTOR_NAMES)
     negative: choice(*RECEPTOR_NAMES)
     host_access: choice(True, False)

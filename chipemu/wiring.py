@@ -100,7 +100,7 @@ def build_plastic(
         word[runs] = spec.word_per_code * chip.plastic_factor(mapped.address, "pulse")[post, slot]
         rate[runs] = spec.step_window / (spec.step_charge * PA) * chip.plastic_factor(mapped.address, "step")[post, slot]
     i0 = mapped.device.circuit["I0"] * PA
-    rule = np.array([spec.balance, spec.forget, spec.code_max, i0] if spec else [0.0, 0.0, 0.0, i0])
+    rule = np.array([spec.balance, spec.code_max, i0] if spec else [0.0, 0.0, i0])
     return Plastic(
         offset=_offsets(sender[order], mapped.n_sources + lanes.n_lanes),
         lane=lanes.base(post),

@@ -5,8 +5,7 @@ update of section 2 in spike form), written as a probability so that a few bits 
 
     I_fb = I_nmda - balance I_gaba_a,     P(step) = min(1, |I_fb| t_window / Q_step),     code += sign(I_fb).
 
-A second, independent draw lets the code forget towards zero with probability ``forget * |code|`` (0 switches it off), which
-removes directions the error cannot see.  Every circuit constant of it is assumed; no such synapse has been built.
+Every circuit constant of it is assumed; no such synapse has been built.
 """
 
 from typing import NamedTuple
@@ -29,7 +28,7 @@ class Plastic(NamedTuple):
     word: np.ndarray  # (r, p) of the state's type, pulse amplitude of one code step [CAM words]
     rate: np.ndarray  # (r, p) float64, t_window / Q_step of the synapse [1/pA]
     learn: np.ndarray  # (r) uint8, the learn-enable line
-    rule: np.ndarray  # (4) float64: balance, forget, largest code, leakage floor [pA]
+    rule: np.ndarray  # (3) float64: balance, largest code, leakage floor [pA]
     writes: np.ndarray  # (r) int64, code changes
 
 
@@ -38,19 +37,17 @@ def step_code(X, plastic, run, p, step, key_a, key_b):
     """One stochastic update of synapse ``p`` of ``run`` at a presynaptic event in absolute step ``step``."""
     q = plastic.lane[p]
     rule = plastic.rule
-    feedback = np.float64(X[q + at.NMDA * LANES]) - rule[3] - rule[0] * (np.float64(X[q + at.GABA_A * LANES]) - rule[3])
+    feedback = np.float64(X[q + at.NMDA * LANES]) - rule[2] - rule[0] * (np.float64(X[q + at.GABA_A * LANES]) - rule[2])
     now = np.uint64(step)
     mask = np.uint64(0xFFFFFFFF)
-    a, b, _, _ = philox(
+    word = philox(
         np.uint64(plastic.address[p]), now & mask, np.uint64(at.STREAM_PLASTIC), now >> np.uint64(32), key_a, key_b
     )
     before = plastic.code[run, p]
     after = before
-    if uniform(a, rule[0]) < plastic.rate[run, p] * abs(feedback):
+    if uniform(word[0], rule[0]) < plastic.rate[run, p] * abs(feedback):
         after += 1 if feedback > 0 else -1
-    if uniform(b, rule[0]) < rule[1] * abs(after):
-        after -= 1 if after > 0 else -1
-    after = min(max(after, -np.int32(rule[2])), np.int32(rule[2]))
+    after = min(max(after, -np.int32(rule[1])), np.int32(rule[1]))
     if after != before:
         plastic.code[run, p] = after
         plastic.writes[run] += 1

@@ -31,7 +31,7 @@ def evaluate(session: Session, rates: np.ndarray, labels: np.ndarray, *, control
     rates : (presentation, input) [Hz]
     labels : (presentation,)
     control : play targets and let the controllers act; off for every accuracy that counts
-    tick : called after every presentation, for progress
+    tick : called with the number of presentations done, for progress
     """
     everyone = np.ones(session.n_runs, bool)
     on = np.full(session.n_runs, control)
@@ -49,5 +49,5 @@ def evaluate(session: Session, rates: np.ndarray, labels: np.ndarray, *, control
         error += np.abs(unit_rate - targets).mean(1)
         session.rest(everyone)
         if tick:
-            tick()
+            tick(i + 1)
     return Evaluation((decisions == labels).mean(1), error / len(labels), decisions)

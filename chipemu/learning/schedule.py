@@ -14,8 +14,7 @@ class Schedule:
     Attributes
     ----------
     settle : first part of either phase, in which nothing is counted or learned
-    decide : second part of the free phase, in which output spikes are counted
-    learn : second part of the controlled phase
+    decide : second part: output spikes are counted (free phase), or synapses learn (controlled phase)
     gap : silence between presentations
     gated : True raises the learn-enable line only after a wrong decision; False always
     target_rate : rate asked of the unit of the right class [Hz]
@@ -23,10 +22,9 @@ class Schedule:
     gate_rate : rate of the source that silences the controllers [Hz]
     """
 
-    settle: float = 0.1
-    decide: float = 0.2
-    learn: float = 0.2
-    gap: float = 0.05
+    settle: float = 0.08
+    decide: float = 0.15
+    gap: float = 0.03
     gated: bool = True
     target_rate: float = 40.0
     other_rate: float = 0.0

@@ -22,9 +22,9 @@ class Budget:
     validation : presentations of the validation split used at a checkpoint
     """
 
-    presentations: int = 2000
-    checkpoints: int = 8
-    validation: int = 300
+    presentations: int = 3000
+    checkpoints: int = 30
+    validation: int = 250
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,7 @@ def train_stretch(session, learner, deck, rates, labels, n_presentations, tick=N
             if left[run] > 0:
                 current[run] = deck.draw(run)
         if tick:
-            tick(int(done.sum()))
+            tick(n_presentations - int(left.max()))
         teach = teach_next
     return wrong
 
@@ -103,7 +103,7 @@ def train(session: Session, learner: ChipLearner | HostLearner, task_rates, task
     session, learner
     task_rates, task_labels : mapping of split to (presentation, input) rates [Hz] and (presentation,) labels
     budget
-    tick : called with a number of finished training presentations, for progress
+    tick : called as ``tick("train", done, total)`` in presentations of the slowest run, for progress
     """
     deck = _Deck(session, len(task_labels["train"]))
     stretch = max(1, budget.presentations // budget.checkpoints)
@@ -112,7 +112,8 @@ def train(session: Session, learner: ChipLearner | HostLearner, task_rates, task
     wrong = np.zeros(session.n_runs, np.int64)
     best = learner.store()
     for c in range(budget.checkpoints):
-        wrong += train_stretch(session, learner, deck, task_rates["train"], task_labels["train"], stretch, tick)
+        ticked = (lambda done, before=c * stretch: tick("train", before + done, budget.checkpoints * stretch)) if tick else None
+        wrong += train_stretch(session, learner, deck, task_rates["train"], task_labels["train"], stretch, ticked)
         history[:, c] = evaluate(session, x, y).accuracy
         better = history[:, c] > history[:, :c].max(1, initial=-1.0)
         best = best.where(better, learner.store())
