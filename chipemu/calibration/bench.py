@@ -1,4 +1,4 @@
-"""The set-up on the laboratory bench: every neuron to be calibrated, in its own slot, with spike generators on its receptors."""
+"""The set-up on the laboratory bench: every neuron in its own slot, with spike generators on its receptors."""
 
 from collections.abc import Mapping, Sequence
 

@@ -16,7 +16,7 @@ from chipemu.chip import Chip, sample_chip
 from chipemu.errors import InputError
 from chipemu.ledger import Ledger
 from chipemu.mapping import MappedNetwork
-from chipemu.parameters import BiasSetting, load_points, point_setting
+from chipemu.parameters import load_points, point_setting
 
 _CLOSE = 0.04  # |ln(ratio)| at which a core is left alone: well inside the tolerance, near the noise of one trial
 _NOMINAL_WINDOW = 4.0  # s, so that whole spikes of identical neurons do not show
@@ -53,7 +53,7 @@ def calibrate(
     Raises
     ------
     InputError
-        If there is no chip, or one is of another device than the mapping.
+        If there is no chip, one is of another device than the mapping, or only some have bias codes.
 
     Examples
     --------
@@ -65,32 +65,34 @@ def calibrate(
     >>> result.success.tolist(), result.trials.tolist()  # exact currents and no mismatch: nothing to do
     ([True], [0])
     """
-    _check_chips(chips, mapped)
+    quantised = _check_chips(chips, mapped)
     points = dict(points) if points is not None else load_points(mapped)
     start = point_setting(mapped, chips, points)
-    if all(_is_exact(chip) for chip in chips) or not mapped.n_neurons:
-        return _nothing_to_do(chips, mapped, points, start)
-    nominal = _Nominal(mapped, points)
+    # a die without mismatch is the nominal chip: there is nothing to bring nearer to it
+    imperfect = np.array([not _is_nominal(chip) for chip in chips])
+    unknown = np.full((len(chips), mapped.device.chip.n_cores, len(QUANTITIES)), np.nan)
+    nominal = _Nominal(mapped, points, quantised) if imperfect.any() and mapped.n_neurons else None
+    if nominal is None or not nominal.knobs:
+        none = Ledger(calibration_trials=np.zeros(len(chips), np.int64), chip_time_s=np.zeros(len(chips)))
+        notes = nominal.unobserved if nominal else {}
+        return Calibration(tuple(chips), points, start, QUANTITIES, unknown, unknown.copy(), none, notes)
     dies = Bench(chips, wire_bench(mapped, nominal.used), points, seed=seed, setting=start)
     trials = _Trials(dies, nominal, mapped)
     knobs = Knobs(chips, start, nominal.knobs)
-    before, search = _search(trials, knobs, nominal, mapped, most_steps)
+    before, search = _search(trials, knobs, nominal.slopes(mapped), imperfect, most_steps)
     setting, _ = knobs.setting(search.best)
     dies.set_biases(setting)
-    after = trials.measure(np.ones(len(chips), bool))
-    target = trials.target
+    after = trials.measure(imperfect)
     ledger = Ledger(calibration_trials=trials.count, chip_time_s=np.asarray(dies.emulator.ledger.chip_time_s))
-    return Calibration(
-        tuple(chips), points, setting, QUANTITIES, before / target, after / target, ledger, nominal.unobserved
-    )
+    ratios = before / trials.target, after / trials.target
+    return Calibration(tuple(chips), points, setting, QUANTITIES, *ratios, ledger, nominal.unobserved)
 
 
-def _search(trials: "_Trials", knobs: Knobs, nominal: "_Nominal", mapped: MappedNetwork, most_steps: int):
+def _search(trials: "_Trials", knobs: Knobs, slope: np.ndarray, imperfect: np.ndarray, most_steps: int):
     """Rates before, and the finished search."""
-    slope = nominal.slopes(mapped)
-    x, active = knobs.start, np.ones(len(knobs.start), bool)
+    x, active = knobs.start, imperfect
     search = Search(x, np.repeat(slope[None], len(x), axis=0), _CLOSE)
-    search.done[:, [p is None for p in mapped.core_point]] = True
+    search.done[:] = ~imperfect[:, None] | np.isnan(trials.target).all(1)
     before = None
     for _ in range(most_steps):
         setting, x = knobs.setting(x)
@@ -105,7 +107,8 @@ def _search(trials: "_Trials", knobs: Knobs, nominal: "_Nominal", mapped: Mapped
     return before, search
 
 
-def _check_chips(chips: Sequence[Chip], mapped: MappedNetwork) -> None:
+def _check_chips(chips: Sequence[Chip], mapped: MappedNetwork) -> bool:
+    """Whether the dies have codes for biases; they must agree, because the nominal chip has them or not."""
     if not chips:
         raise InputError("calibration needs at least one chip")
     for chip in chips:
@@ -114,26 +117,26 @@ def _check_chips(chips: Sequence[Chip], mapped: MappedNetwork) -> None:
                 f"die {chip.seed} is of {chip.device.name}, version {chip.device.hash[:8]}; the network is mapped on "
                 f"{mapped.device.name}, version {mapped.device.hash[:8]}"
             )
+        if chip.applied.on("bias_quantisation") != chips[0].applied.on("bias_quantisation"):
+            raise InputError(
+                f"die {chips[0].seed} and die {chip.seed} differ in effect 'bias_quantisation'; calibrate dies with "
+                "codes and dies with exact currents in two calls"
+            )
+    return chips[0].applied.on("bias_quantisation")
 
 
-def _is_exact(chip: Chip) -> bool:
-    """Whether biases are exact by design: no generator, and factors that are all 1."""
+def _is_nominal(chip: Chip) -> bool:
     factors = [*chip.core_factor.values(), *chip.neuron_factor.values()]
-    return chip.device.bias_generator is None and all(np.all(factor == 1) for factor in factors)
-
-
-def _nothing_to_do(chips, mapped, points, setting: BiasSetting) -> Calibration:
-    empty = np.full((len(chips), mapped.device.chip.n_cores, len(QUANTITIES)), np.nan)
-    ledger = Ledger(calibration_trials=np.zeros(len(chips), np.int64), chip_time_s=np.zeros(len(chips)))
-    return Calibration(tuple(chips), points, setting, QUANTITIES, empty, empty.copy(), ledger, {})
+    return all(np.all(factor == 1) for factor in factors)
 
 
 class _Nominal:
     """The design: drives that suit it, its rates at them, and how they follow the biases."""
 
-    def __init__(self, mapped: MappedNetwork, points: Mapping):
+    def __init__(self, mapped: MappedNetwork, points: Mapping, quantised: bool):
         self.points, self.used = points, used_receptors(mapped)
-        self._chip = sample_chip(mapped.device, 0, without=["mismatch", "noise"])
+        self._exact = () if quantised else ("bias_quantisation",)
+        self._chip = sample_chip(mapped.device, 0, without=["mismatch", "noise", *self._exact])
         self._mapped = wire_bench(mapped, self.used, single=True)
         all_probes = choose_probes(mapped.device, points, self.used, self._bench(n_candidates()))
         self.unobserved = {
@@ -169,11 +172,12 @@ class _Nominal:
     def slopes(self, mapped: MappedNetwork) -> np.ndarray:
         """(core, quantity, knob) d ln(rate) / d ln(current) of typical cores; 0 for a knob a point does not turn.
 
-        Neurons that differ as the design expects fall silent one by one, where identical ones would all at once: a nominal
-        core would have cliffs for slopes.
+        Neurons that differ as the design expects fall silent one by one, where identical ones would all at once: a
+        nominal core would have cliffs for slopes.
         """
         n = len(self.knobs)
-        typical = sample_chip(mapped.device, 0, without=["mismatch_between_cores", "mismatch_between_dies", "noise"])
+        without = ["mismatch_between_cores", "mismatch_between_dies", "noise", *self._exact]
+        typical = sample_chip(mapped.device, 0, without=without)
         bench = Bench([typical] * (2 * n), wire_bench(mapped, self.used), self.points)
         setting = bench.emulator.setting
         for k, knob in enumerate(self.knobs):
@@ -200,10 +204,10 @@ class _Trials:
         self.count = np.zeros(bench.emulator.n_runs, np.int64)
 
     def measure(self, active: np.ndarray) -> np.ndarray:
-        """(chip, core, quantity) rates [Hz]; dies that are not ``active`` (chip,) stand still and show 0."""
+        """(chip, core, quantity) rates [Hz]; dies that are not ``active`` (chip,) stand still and show NaN."""
         rates = np.full((len(active), *self.target.shape), np.nan)
         for q, drive in enumerate(self._drives):
             if drive:
-                rates[:, :, q] = self.bench.measure([drive], active=active)
+                rates[active, :, q] = self.bench.measure([drive], active=active)[active]
                 self.count += active
         return rates

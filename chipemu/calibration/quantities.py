@@ -1,12 +1,13 @@
 """What is calibrated: the quantities, the biases that move them, and the drive at which each is looked at.
 
-All drives are chosen on the nominal chip, so that the rate looked at is neither silent nor saturated there.  Spikes alone
-do not tell the gain of the soma from the weight of a synapse (their product charges the membrane), so weights carry both.
+All drives are chosen on the nominal chip, so that the rate looked at is neither silent nor saturated there.  Spikes
+alone do not tell the gain of the soma from the weight of a synapse (their product charges the membrane), so weights
+carry both.
 
-    zero         little excitation      the current at which firing starts: leak, and the constant current if there is one
+    zero         little excitation      current at which firing starts: leak, and the constant current if there is one
     excitation   medium excitation      rate gain: weight of the exciting synapse
     refractory   strong excitation      dead time
-    inhibition   strong AMPA + GABA_B   balance: weight of the subtracting synapse, at a small difference of large currents
+    inhibition   strong AMPA + GABA_B   balance, a small difference of large currents: weight of GABA_B
     raising      little AMPA + NMDA     weight of NMDA
     shunting     strong AMPA + GABA_A   weight of GABA_A
 """

@@ -154,9 +154,15 @@ def load_calibration(path: str | Path, chips: Sequence[Chip], points: Mapping[st
     )
     notes = [str(text).split(": ", 2) for text in data["unobserved"].values]
     return Calibration(
-        tuple(chips), dict(points), setting, tuple(data["quantity"].values.tolist()), data["rate_ratio_before"].values[row],
-        data["rate_ratio_after"].values[row], ledger, {(point, name): why for point, name, why in notes},
-    )  # fmt: skip
+        tuple(chips),
+        dict(points),
+        setting,
+        tuple(data["quantity"].values.tolist()),
+        data["rate_ratio_before"].values[row],
+        data["rate_ratio_after"].values[row],
+        ledger,
+        {(point, name): why for point, name, why in notes},
+    )
 
 
 def _check(data: xr.Dataset, path, chips: Sequence[Chip], points: Mapping[str, OperatingPoint]) -> None:
@@ -169,15 +175,17 @@ def _check(data: xr.Dataset, path, chips: Sequence[Chip], points: Mapping[str, O
     for chip in chips:
         if data.attrs["device_hash"] != chip.device.hash:
             raise InputError(
-                f"{path} was made for {data.attrs['device']}, version {data.attrs['device_hash'][:8]}; die {chip.seed} is of "
-                f"{chip.device.name}, version {chip.device.hash[:8]} ({chip.device.path}); {again}"
+                f"{path} was made for {data.attrs['device']}, version {data.attrs['device_hash'][:8]}; "
+                f"die {chip.seed} is of {chip.device.name}, version {chip.device.hash[:8]} ({chip.device.path}); "
+                f"{again}"
             )
         if chip.seed not in dies:
             there = ", ".join(map(str, list(dies)[:10]))
             raise InputError(f"{path} holds no calibration of die {chip.seed}; it was made for die {there}; {again}")
         if dies[chip.seed] != die_hash(chip):
             raise InputError(
-                f"{path}: die {chip.seed} had other mismatch when it was calibrated (effects scaled or switched off); {again}"
+                f"{path}: die {chip.seed} had other mismatch when it was calibrated (effects scaled or switched off); "
+                f"{again}"
             )
     for name, point in points.items():
         if known.get(name) != point.hash:

@@ -1,7 +1,7 @@
 """Finding the codes: quasi-Newton steps in ln(current), all cores of all dies at once.
 
-The lab knows its chip's design, so the first slopes d ln(rate) / d ln(current) are those of the nominal chip.  Each trial
-then corrects them (Broyden's update), because a core that sits at half its gain has other slopes than the nominal one.
+The lab knows its chip's design, so the first slopes d ln(rate) / d ln(current) are those of a typical core.  Each trial
+then corrects them (Broyden's update), because a core that sits at half its gain has other slopes than that.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from chipemu import bias
 from chipemu.chip import Chip
 from chipemu.parameters import BiasSetting
 
-MOST_STEPS = 16
+MOST_STEPS = 24
 _STEP = 0.6  # longest first step in ln(current): about twice the spread between cores
 _SHORTEST = 0.05
 _RIDGE = 0.15  # keeps steps short where knobs are nearly redundant
@@ -107,7 +107,8 @@ class Search:
         if self.z is not None:
             self._correct_slope(x, z, active)
         worst, held = np.abs(z).max(-1), np.abs(self.best_z).max(-1)
-        better = active & (_size(z) < _size(self.best_z))
+        # a silent core looks the same after a step towards firing; it must not be sent back
+        better = active & (_size(z) <= _size(self.best_z) + 1e-6)
         self.radius = np.where(active & ~better, np.maximum(self.radius / 2, _SHORTEST), self.radius)
         self.radius = np.where(better & (worst < held), np.minimum(self.radius * 1.3, _STEP), self.radius)
         self.best = np.where(better[..., None], x, self.best)
