@@ -16,6 +16,10 @@ from chipemu.ledger import Ledger
 from chipemu.parameters import BiasSetting
 
 TOLERANCE = 0.1  # of the nominal rate
+_SAVED = (
+    "chip_seed", "die_hash", "calibration_success", "calibration_trials", "calibration_time", "bias", "code_coarse",
+    "code_fine", "bias_current", "quantity", "rate_ratio_before", "rate_ratio_after", "point", "point_hash",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,9 +122,10 @@ def _dataset(result: Calibration) -> xr.Dataset:
             "rate_ratio_after": (ratio, result.after),
             "point": ("point", np.array(list(result.points), object)),
             "point_hash": ("point", np.array([p.hash for p in result.points.values()], object)),
-            "unobserved": ("note", np.array(notes, object)),
         }
     )
+    if notes:
+        dataset["unobserved"] = ("note", np.array(notes, object))
     device = chips[0].device
     dataset.attrs = storage.provenance(
         device=device.name, device_hash=device.hash, operating_points=list(result.points), mapping_hash="",
@@ -152,7 +157,7 @@ def load_calibration(path: str | Path, chips: Sequence[Chip], points: Mapping[st
     ledger = Ledger(
         calibration_trials=data["calibration_trials"].values[row], chip_time_s=data["calibration_time"].values[row]
     )
-    notes = [str(text).split(": ", 2) for text in data["unobserved"].values]
+    notes = [str(text).split(": ", 2) for text in data["unobserved"].values] if "unobserved" in data else []
     return Calibration(
         tuple(chips),
         dict(points),
@@ -167,9 +172,11 @@ def load_calibration(path: str | Path, chips: Sequence[Chip], points: Mapping[st
 
 def _check(data: xr.Dataset, path, chips: Sequence[Chip], points: Mapping[str, OperatingPoint]) -> None:
     again = "calibrate again with calibrate()"
-    missing = [name for name in ("code_coarse", "bias_current", "die_hash", "point_hash") if name not in data]
+    missing = [name for name in _SAVED if name not in data]
     if missing:
         raise InputError(f"{path} is not a calibration: {', '.join(missing)} missing")
+    if not np.all(np.isfinite(data["bias_current"]) & (data["bias_current"] >= 0)):
+        raise InputError(f"{path}: bias_current holds negative or not finite currents; {again}")
     dies = dict(zip(data["chip_seed"].values.tolist(), data["die_hash"].values.tolist(), strict=True))
     known = dict(zip(data["point"].values.tolist(), data["point_hash"].values.tolist(), strict=True))
     for chip in chips:
