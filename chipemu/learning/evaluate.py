@@ -29,18 +29,19 @@ def evaluate(session: Session, rates: np.ndarray, labels: np.ndarray, *, control
     Parameters
     ----------
     rates : (presentation, input) [Hz]
-    labels : (presentation,)
+    labels : (presentation,), or (run, presentation) where each die is asked something else
     control : play targets and let the controllers act; off for every accuracy that counts
     tick : called with the number of presentations done, for progress
     """
     everyone = np.ones(session.n_runs, bool)
     on = np.full(session.n_runs, control)
     schedule = session.schedule
-    decisions = np.empty((session.n_runs, len(labels)), np.int64)
+    asked = np.broadcast_to(labels, (session.n_runs, len(rates)))
+    decisions = np.empty(asked.shape, np.int64)
     error = np.zeros(session.n_runs)
-    for i, label in enumerate(labels):
+    for i in range(len(rates)):
         inputs = np.broadcast_to(rates[i], (session.n_runs, rates.shape[1]))
-        targets = session.target_rates(np.full(session.n_runs, label))
+        targets = session.target_rates(asked[:, i])
         session.play(inputs, targets, on, schedule.settle, active=everyone)
         window, _ = session.play(inputs, targets, on, schedule.decide, active=everyone)
         counts = session.unit_counts(window)
@@ -50,4 +51,4 @@ def evaluate(session: Session, rates: np.ndarray, labels: np.ndarray, *, control
         session.rest(everyone)
         if tick:
             tick(i + 1)
-    return Evaluation((decisions == labels).mean(1), error / len(labels), decisions)
+    return Evaluation((decisions == asked).mean(1), error / len(rates), decisions)

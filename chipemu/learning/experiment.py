@@ -55,7 +55,7 @@ class Settings:
     controller : wiring recipe of the controllers
     eta : learning rate; None takes the usual one of the place
     host : numbers of the host's rule
-    permute_labels : ablation: labels of train and validation are shuffled, differently for every run of the command
+    permute_labels : ablation: labels of train and validation are shuffled, anew for every run
     inject : False senses the feedback current without injecting it into the somata
     dt : time step [s]; at 0.2 ms the rate error of the output neurons stays below 1 % up to 80 Hz (``validation``)
     """
@@ -132,7 +132,6 @@ def learn(settings: Settings, tick: Tick | None = None) -> xr.Dataset:
     tick = tick or (lambda stage, done, total: None)
     device, where = place(settings)
     task = load_task(settings.task)
-    taught = task.with_permuted_labels(settings.seed + 1) if settings.permute_labels else task
     circuit = build_circuit(task, where, settings.controller)
     mapped = map_network(circuit.network, device)
     chips = [
@@ -147,8 +146,7 @@ def learn(settings: Settings, tick: Tick | None = None) -> xr.Dataset:
     budget, schedule = usual(task.name)
     session = Session(emulator, circuit, settings.schedule or schedule, _seed_sequences(settings))
     learner = _learner(session, where, settings)
-    labels = {split: y for split, (_, y) in taught.splits.items()}
-    training = train(session, learner, task.rates, labels, settings.budget or budget, tick)
+    training = train(session, learner, task.rates, _labels(task, settings), settings.budget or budget, tick)
     ledger = emulator.ledger + _once_a_die(calibration, settings)
     result = _describe(settings, emulator, circuit, calibration, training)
     result.update(_measure(session, task, settings, tick))
@@ -169,6 +167,19 @@ def _seed_sequences(settings: Settings) -> list[np.random.SeedSequence]:
     return [
         np.random.SeedSequence([settings.seed, chip, noise]) for chip in settings.chip_seeds for noise in settings.noise_seeds
     ]
+
+
+def _labels(task: Task, settings: Settings) -> dict[str, np.ndarray]:
+    """What every run is taught, (run, presentation) by split; the ablation permutes anew for every run."""
+    taught = {}
+    for split in ("train", "validation"):
+        rows = []
+        for sequence in _seed_sequences(settings):
+            generator = np.random.Generator(np.random.Philox(sequence.spawn(1)[0]))
+            y = task.splits[split][1]
+            rows.append(generator.permutation(y) if settings.permute_labels else y)
+        taught[split] = np.stack(rows)
+    return taught
 
 
 def _once_a_die(calibration: Calibration | None, settings: Settings) -> Ledger:

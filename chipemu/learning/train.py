@@ -68,13 +68,14 @@ def train_stretch(session, learner, deck, rates, labels, n_presentations, tick=N
     presentation.
     """
     schedule, n = session.schedule, session.n_runs
+    everyone = np.arange(n)
     left = np.full(n, n_presentations)
     current = np.array([deck.draw(run) for run in range(n)])
     teach = np.zeros(n, bool)
     wrong = np.zeros(n, np.int64)
     while np.any(left > 0):
         active = left > 0
-        inputs, label = rates[current], labels[current]
+        inputs, label = rates[current], labels[everyone, current]
         targets = session.target_rates(label)
         session.play(inputs, targets, teach & active, schedule.settle, active=active)
         window = learner.teach(inputs, targets, teach & active, active)
@@ -95,25 +96,26 @@ def train_stretch(session, learner, deck, rates, labels, n_presentations, tick=N
     return wrong
 
 
-def train(session: Session, learner: ChipLearner | HostLearner, task_rates, task_labels, budget: Budget, tick=None) -> Training:
+def train(session: Session, learner: ChipLearner | HostLearner, rates, labels, budget: Budget, tick=None) -> Training:
     """Train every die and keep each one's best checkpoint on validation.
 
     Parameters
     ----------
     session, learner
-    task_rates, task_labels : mapping of split to (presentation, input) rates [Hz] and (presentation,) labels
+    rates : mapping of split to (presentation, input) [Hz]
+    labels : mapping of split to (run, presentation): what each die is taught
     budget
     tick : called as ``tick("train", done, total)`` in presentations of the slowest run, for progress
     """
-    deck = _Deck(session, len(task_labels["train"]))
+    deck = _Deck(session, len(rates["train"]))
     stretch = max(1, budget.presentations // budget.checkpoints)
-    x, y = task_rates["validation"][: budget.validation], task_labels["validation"][: budget.validation]
+    x, y = rates["validation"][: budget.validation], labels["validation"][:, : budget.validation]
     history = np.zeros((session.n_runs, budget.checkpoints))
     wrong = np.zeros(session.n_runs, np.int64)
     best = learner.store()
     for c in range(budget.checkpoints):
         ticked = (lambda done, before=c * stretch: tick("train", before + done, budget.checkpoints * stretch)) if tick else None
-        wrong += train_stretch(session, learner, deck, task_rates["train"], task_labels["train"], stretch, ticked)
+        wrong += train_stretch(session, learner, deck, rates["train"], labels["train"], stretch, ticked)
         history[:, c] = evaluate(session, x, y).accuracy
         better = history[:, c] > history[:, :c].max(1, initial=-1.0)
         best = best.where(better, learner.store())

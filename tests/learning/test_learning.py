@@ -1,0 +1,201 @@
+"""The loop: control acts, updates follow the feedback, and every die learns as if it were alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from chipemu import Emulator, load_device, map_network, sample_chip
+from chipemu.errors import InputError, UnknownNameError
+from chipemu.kernels.traces import feedback_products
+from chipemu.learning.circuit import TRAINED, Controller, build_circuit
+from chipemu.learning.evaluate import evaluate
+from chipemu.learning.experiment import USUAL, Settings, learn, place
+from chipemu.learning.rules import ChipLearner, HostLearner, HostRule
+from chipemu.learning.schedule import Schedule
+from chipemu.learning.session import Session
+from chipemu.learning.train import Budget, train_stretch
+from chipemu.tasks import load_task
+
+DT = 2e-4
+SHORT = Schedule(settle=0.05, decide=0.1, gap=0.02)
+
+
+def make_session(where="chip", chip_seeds=(1,), task="binary", schedule=SHORT, without=("mismatch_between_cores",)):
+    device = load_device({"chip": "dynapse1-plastic", "host": "dynapse1"}[where])
+    circuit = build_circuit(load_task(task), where, Controller())
+    chips = [sample_chip(device, seed, without=without) for seed in chip_seeds]
+    emulator = Emulator(chips, map_network(circuit.network, device), dt=DT)
+    return Session(emulator, circuit, schedule, [np.random.SeedSequence([0, seed]) for seed in chip_seeds])
+
+
+def play_once(session, control, duration=0.4, target=None):
+    runs = session.n_runs
+    targets = session.target_rates(np.zeros(runs, np.int64)) if target is None else target
+    silent = np.zeros((runs, session.circuit.n_inputs))
+    return session.play(silent, targets, np.full(runs, control), duration, active=np.ones(runs, bool))[0]
+
+
+@pytest.mark.parametrize(("where", "left"), [("chip", 62), ("host", 62)])
+def test_a_controller_pair_takes_two_of_an_output_neurons_words(where, left):
+    circuit = build_circuit(load_task("yinyang"), where, Controller())
+    mapped = map_network(circuit.network, load_device({"chip": "dynapse1-plastic", "host": "dynapse1"}[where]))
+    outputs = mapped.fixed_use[mapped.neuron_slice("outputs")]
+    assert np.all(mapped.device.chip.n_cam_words - outputs == left)
+
+
+def test_the_gate_source_silences_the_controllers():
+    session = make_session()
+    play_once(session, control=False, duration=0.1)
+    window = play_once(session, control=False)
+    mapped = session.emulator.mapped
+    assert window.count[:, mapped.neuron_slice("outputs")].sum() > 0
+    assert window.count[:, mapped.neuron_slice("positive")].sum() == 0
+    assert window.count[:, mapped.neuron_slice("negative")].sum() == 0
+
+
+def test_feedback_drives_untrained_units_towards_their_targets():
+    errors = {}
+    for control in (False, True):
+        session = make_session(chip_seeds=(1, 2, 3))
+        play_once(session, control, duration=0.2)
+        rate = session.unit_counts(play_once(session, control, duration=0.5)) / (10 * 0.5)
+        errors[control] = np.abs(rate - session.target_rates(np.zeros(3, np.int64))).mean()
+    assert errors[True] < 0.5 * errors[False]
+
+
+def test_without_injection_the_feedback_is_sensed_but_moves_nothing():
+    counts = []
+    for inject in (True, False):
+        session = make_session()
+        session.emulator.inject(inject)
+        play_once(session, control=True, duration=0.2)
+        counts.append(session.unit_counts(play_once(session, control=True)))
+    free = session.unit_counts(play_once(session, control=False))
+    assert counts[0][0, 0] > 1.5 * counts[1][0, 0]
+    assert counts[1][0, 0] == pytest.approx(free[0, 0], rel=0.2)
+
+
+def test_codes_step_up_under_positive_and_down_under_negative_feedback():
+    session = make_session()
+    ChipLearner(session, eta=5.0)
+    inputs = np.full((1, 8), 80.0)
+    on = np.ones(1, bool)
+    for _ in range(3):
+        session.play(inputs, session.target_rates(np.zeros(1, np.int64)), on, 0.2, active=on, learn=on)
+    codes = session.circuit.weight_table(session.emulator.weights()[TRAINED])[0].reshape(2, 10, 8)
+    assert codes[0].mean() > 1
+    assert codes[1].mean() < -0.5
+
+
+@pytest.mark.parametrize(("learn_enable", "eta"), [(False, 5.0), (True, 0.0)])
+def test_codes_stay_with_the_line_low_or_at_zero_learning_rate(learn_enable, eta):
+    session = make_session()
+    ChipLearner(session, eta=eta)
+    on = np.ones(1, bool)
+    line = np.full(1, learn_enable)
+    session.play(np.full((1, 8), 80.0), session.target_rates(np.zeros(1, np.int64)), on, 0.3, active=on, learn=line)
+    assert not session.emulator.weights()[TRAINED].any()
+
+
+def test_codes_stop_at_the_largest_code():
+    session = make_session()
+    ChipLearner(session, eta=1000.0)
+    on = np.ones(1, bool)
+    for _ in range(5):
+        session.play(np.full((1, 8), 80.0), session.target_rates(np.zeros(1, np.int64)), on, 0.3, active=on, learn=on)
+    assert np.abs(session.emulator.weights()[TRAINED]).max() == session.emulator.mapped.device.plastic.code_max
+
+
+def test_feedback_products_are_the_sum_of_exponentials():
+    events = (np.array([0, 3]), np.array([10, 40, 90], np.int32), np.array([0, 1, 0], np.int32))
+    spikes = (np.array([5, 30, 35], np.int32), np.array([0, 1, 0]), np.array([1.0, 1.0, -1.0]))
+    tau = np.array([20.0, 50.0])
+    out = np.zeros((1, 2, 2))
+    feedback_products(*events, 2, np.array([0, 3]), *spikes, tau, out)
+    expected = np.zeros((2, 2))
+    for t, source in zip(events[1], events[2], strict=True):
+        for when, unit, sign in zip(*spikes, strict=True):
+            if when < t:
+                expected[unit, source] += sign * np.exp(-(t - when) / tau[0 if sign > 0 else 1])
+    np.testing.assert_allclose(out[0], expected, rtol=1e-12)
+
+
+def test_host_rounds_without_bias_and_uploads_once_a_taught_presentation():
+    session = make_session("host")
+    learner = HostLearner(session, HostRule())
+    learner.shadow[:] = 1.3
+    before = session.emulator.ledger.as_dict()["uploads"]
+    learner.upload(np.ones(1, bool))
+    words = session.emulator.weights()[TRAINED]
+    assert set(np.unique(words)) == {1, 2}
+    assert words.mean() == pytest.approx(1.3, abs=0.15)  # 160 draws, 4 standard errors
+    assert session.emulator.ledger.as_dict()["uploads"] - before == 1
+
+
+def test_tied_weights_share_one_shadow_in_a_unit():
+    session = make_session("host")
+    learner = HostLearner(session, HostRule(weights="tied"))
+    products = np.random.default_rng(0).random(learner.shadow.shape)
+    learner._update(products, np.ones(1, bool))
+    units = learner.shadow.reshape(1, 2, 10, 8)
+    assert np.all(units == units[:, :, :1])
+    assert len(np.unique(units)) == 16
+
+
+def test_only_wrong_decisions_raise_the_line():
+    session = make_session(schedule=replace(SHORT, gated=True))
+    learner = ChipLearner(session, eta=0.0)
+    task = load_task("binary")
+    labels = np.zeros((1, 200), np.int64)
+    session.decide = lambda counts, active: np.zeros(1, np.int64)  # always right: nothing to teach
+
+    def never(inputs, targets, teach, active):
+        assert not teach.any()
+        return ChipLearner.teach(learner, inputs, targets, teach, active)
+
+    class Watched:
+        teach = staticmethod(never)
+
+    class Deck:
+        draw = staticmethod(lambda run: 0)
+
+    assert train_stretch(session, Watched, Deck, task.rates["train"], labels, 3) == 0
+
+
+def test_a_die_learns_the_same_alone_and_in_company():
+    budget, schedule = Budget(4, 1, 3), SHORT
+    both = learn(Settings("binary", chip_seeds=(1, 2), without=("calibration",), budget=budget, schedule=schedule))
+    alone = learn(Settings("binary", chip_seeds=(2,), without=("calibration",), budget=budget, schedule=schedule))
+    for name in ("weight", "accuracy_validation", "target_error_off", "ledger_spikes"):
+        np.testing.assert_array_equal(both[name].values[1], alone[name].values[0])
+
+
+def test_evaluation_does_not_learn():
+    session = make_session()
+    ChipLearner(session, eta=5.0)
+    task = load_task("binary")
+    evaluate(session, task.rates["validation"][:3], task.splits["validation"][1][:3], control=True)
+    assert not session.emulator.weights()[TRAINED].any()
+
+
+def test_chip_learning_is_refused_where_signals_are_missing():
+    with pytest.raises(InputError, match=r"feedback_current.*dynapse1.*--where host"):
+        ChipLearner(make_session("host"), eta=1.0)
+
+
+def test_settings_name_what_is_wrong():
+    with pytest.raises(UnknownNameError, match="chip"):
+        place(Settings("binary", where="chp"))
+    with pytest.raises(InputError, match="tied weights need one shadow at the host"):
+        learn(Settings("binary", without=("calibration",), host=HostRule(weights="tied"), budget=Budget(1, 1, 1)))
+    assert set(USUAL) == {"binary", "yinyang"}
+
+
+@pytest.mark.slow
+def test_binary_is_learned_and_untrained_dies_guess():
+    trained = learn(Settings("binary", chip_seeds=(1, 2), split="test"))
+    assert np.median(trained["accuracy_test"]) == 1.0
+    assert np.median(trained["target_error_on"]) < 0.2 * 40
+    untrained = Settings("binary", chip_seeds=tuple(range(20)), split="test", eta=0.0, budget=Budget(1, 1, 1))
+    assert abs(float(learn(untrained)["accuracy_test"].mean()) - 0.5) < 0.15
