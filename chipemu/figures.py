@@ -249,7 +249,7 @@ def _draw_reference_lines(dataset: xr.Dataset, axes: Axes) -> None:
             value = 100 * float(dataset[name].median())
             axes.axhline(value, color=colour, linestyle=style, linewidth=1.3, zorder=1)
             lines.append((value, f"{label} {value:.1f}", colour))
-    heights = _spread([value for value, _, _ in lines], _LABEL_GAP)
+    heights = _below(_spread([value for value, _, _ in lines], _LABEL_GAP), _LABEL_GAP, 100.0)
     for height, (value, label, colour) in zip(heights, lines, strict=True):
         axes.annotate(
             label,
@@ -275,6 +275,15 @@ def _spread(values: list[float], gap: float) -> list[float]:
         for rank, index in enumerate(members):
             placed[index] = _bottom(values, members, gap) + rank * gap
     return placed
+
+
+def _below(heights: list[float], gap: float, ceiling: float) -> list[float]:
+    """Push spread heights down until none is above `ceiling`, where the legend begins."""
+    lowered = list(heights)
+    for index in sorted(range(len(heights)), key=heights.__getitem__, reverse=True):
+        lowered[index] = min(heights[index], ceiling)
+        ceiling = lowered[index] - gap
+    return lowered
 
 
 def _bottom(values: list[float], members: list[int], gap: float) -> float:

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -281,14 +282,30 @@ def test_words_become_settings(asked, chipemu):
     assert (settings.permute_labels, settings.inject) == (True, False)
 
 
-def test_what_is_not_said_keeps_the_defaults_of_the_library(asked, chipemu):
-    from chipemu.learning.experiment import Settings
+@pytest.mark.parametrize("task", ["binary", "yinyang"])
+def test_what_is_not_said_stays_as_usual_for_the_task(task, asked, chipemu):
+    from chipemu.learning.experiment import Settings, usual
 
-    assert chipemu("learn", "binary")[0] == 0
+    assert chipemu("learn", task)[0] == 0
     (settings,) = asked
-    usual = Settings("binary")
-    for name in ("device", "where", "scale", "without", "split", "temperature", "budget", "schedule", "eta", "host"):
-        assert getattr(settings, name) == getattr(usual, name)
+    library = Settings(task)
+    for name in ("device", "where", "scale", "without", "split", "temperature", "eta", "host", "controller"):
+        assert getattr(settings, name) == getattr(library, name)
+    assert (settings.budget, settings.schedule) == usual(task)
+
+
+def test_warnings_are_notes_said_once_a_kind(chipemu, monkeypatch):
+    def learn(settings, tick=None):
+        for value in (0.12, 0.13):
+            warnings.warn(f"time step is {value} of the shortest time constant", stacklevel=1)
+        return fake_result(settings)
+
+    monkeypatch.setattr("chipemu.learning.experiment.learn", learn)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        code, out, err = chipemu("learn", "binary", "--json")
+    assert (code, err) == (0, "chipemu: note: time step is 0.12 of the shortest time constant\n")
+    assert json.loads(out)
 
 
 def test_more_dies_keep_the_first_ones(asked, chipemu):

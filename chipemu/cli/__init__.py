@@ -5,10 +5,12 @@ progress and messages to standard error.
 """
 
 import sys
+import warnings
 
 import typer
 
 from chipemu.cli import checks, chips, learn, studies
+from chipemu.cli.terminal import show_warnings
 from chipemu.errors import ChipemuError
 
 app = typer.Typer(
@@ -40,6 +42,12 @@ def main(arguments: list[str] | None = None) -> None:
     SystemExit
         Always: 0 done, 1 the run failed, 2 bad input.
     """
+    with warnings.catch_warnings():
+        show_warnings()
+        _run(arguments)
+
+
+def _run(arguments: list[str] | None) -> None:
     try:
         app(arguments, prog_name="chipemu")
     except ChipemuError as fault:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from chipemu.errors import InputError
 
 if TYPE_CHECKING:
     from chipemu.learning.experiment import Settings
+    from chipemu.learning.train import Budget
 
 MAX_SEED = 2**63 - 1
 
@@ -69,7 +71,9 @@ def learn(
     checkpoints: Annotated[
         int | None, Option(min=1, max=10_000, help="validations during training; the best is kept")
     ] = None,
-    gate: Annotated[Gate, Option(help="learn after a wrong decision only, or always")] = Gate.wrong,
+    gate: Annotated[
+        Gate | None, Option(help="learn after a wrong decision, or always; by default as usual for the task")
+    ] = None,
     weights: Annotated[Weights, Option(help="tied: one shadow weight a unit (at the host)")] = Weights.independent,
     target_rate: Annotated[str | None, Option(metavar="R", help="asked of the right class, e.g. 40Hz")] = None,
     eta: Annotated[float | None, Option(min=0.0, help="learning rate; by default the usual one of the place")] = None,
@@ -101,8 +105,8 @@ def learn(
         permute_labels=permute_labels,
         inject=not no_inject,
         numbers=(chips, noise_seeds),
-        budget=(presentations, checkpoints),
-        schedule={"gated": gate is Gate.wrong} | ({} if rate is None else {"target_rate": rate}),
+        budget={"presentations": presentations, "checkpoints": checkpoints},
+        schedule={"gated": gate and gate is Gate.wrong, "target_rate": rate},
         weights=weights.value,
     )
     _run(settings, out, figure, as_json, started)
@@ -130,26 +134,27 @@ def _run(settings: Settings, out: Path | None, figure: Path | None, as_json: boo
 
 
 def _settings(*, numbers, budget, schedule, weights, **chosen) -> Settings:
-    """Settings of the experiment; numbers that were not given keep their defaults."""
-    from chipemu.learning.experiment import Settings
+    """Settings of the experiment; what was not given stays as usual for the task."""
+    from chipemu.learning.experiment import Settings, usual
     from chipemu.learning.rules import HostRule
-    from chipemu.learning.schedule import Schedule
     from chipemu.seeds import CHIPS, NOISE, seeds
 
+    usual_budget, usual_schedule = usual(chosen["task"])
     return Settings(
         **chosen,
         chip_seeds=seeds(chosen["seed"], numbers[0], CHIPS),
         noise_seeds=seeds(chosen["seed"], numbers[1], NOISE),
-        budget=_budget(*budget),
-        schedule=Schedule(**schedule),
+        budget=_budget(usual_budget, **budget),
+        schedule=replace(usual_schedule, **_given(schedule)),
         host=HostRule(weights=weights),
     )
 
 
-def _budget(presentations: int | None, checkpoints: int | None):
-    from chipemu.learning.train import Budget
+def _given(numbers: dict) -> dict:
+    return {name: number for name, number in numbers.items() if number is not None}
 
-    usual = Budget()
+
+def _budget(usual: Budget, presentations: int | None, checkpoints: int | None) -> Budget:
     presentations = usual.presentations if presentations is None else presentations
     if checkpoints is None:
         checkpoints = min(usual.checkpoints, presentations)
@@ -157,7 +162,7 @@ def _budget(presentations: int | None, checkpoints: int | None):
         raise InputError(
             f"--checkpoints {checkpoints} is more than --presentations {presentations}; allowed one a presentation"
         )
-    return Budget(presentations=presentations, checkpoints=checkpoints)
+    return replace(usual, presentations=presentations, checkpoints=checkpoints)
 
 
 def _quantity(text: str | None, unit: str, option: str) -> float | None:

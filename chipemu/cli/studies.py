@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from chipemu.cli.terminal import Json, note, print_json, print_table
+from chipemu.cli.terminal import Json, note, print_json, print_table, watched
 from chipemu.errors import InputError, RunError
 
 STUDIES = Path("data/studies")
@@ -44,7 +44,7 @@ def run(
         raise InputError(f"--out {folder} is a file; give a folder")
     from chipemu.study.point import run_point
 
-    result = run_study(described, folder, run_point, resume=resume, progress=not as_json)
+    result = run_study(described, folder, run_point, resume=resume, progress=watched(quiet=as_json))
     status = study_status(folder)
     facts |= {"file": str(result), "n_failed_runs": status.n_failed_runs, "wall_s": time.perf_counter() - started}
     if as_json:

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,6 +60,23 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     Console(width=None if sys.stdout.isatty() else 100, markup=False, highlight=False).print(table)
 
 
+def watched(*, quiet: bool) -> bool:
+    """Whether progress is shown: somebody looks at standard error, and did not ask for JSON."""
+    return sys.stderr.isatty() and not quiet
+
+
+def show_warnings() -> None:
+    """Print warnings as notes, the first of each kind: a study warns of the same thing on every die."""
+    seen = set()
+
+    def show(message, category, filename, lineno, file=None, line=None) -> None:
+        if (category, filename, lineno) not in seen:
+            seen.add((category, filename, lineno))
+            note(f"chipemu: note: {message}")
+
+    warnings.showwarning = show
+
+
 @contextmanager
 def progress(*, quiet: bool) -> Iterator[Tick]:
     """Progress bars on standard error, one a stage; none with ``quiet`` or where nobody watches.
@@ -68,7 +86,7 @@ def progress(*, quiet: bool) -> Iterator[Tick]:
     callable
         ``tick(stage, done, total)``: ``done`` of ``total`` are finished.
     """
-    if quiet or not sys.stderr.isatty():
+    if not watched(quiet=quiet):
         yield lambda stage, done, total: None
         return
     from rich.console import Console

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import xarray as xr
 
-from chipemu.learning.experiment import Settings, learn
-from chipemu.learning.schedule import Schedule
-from chipemu.learning.train import Budget
+from chipemu.learning.experiment import Settings, learn, usual
 from chipemu.study.plan import PointSettings
 
 # Factors that scale effects, and the group of effects that each scales.
@@ -72,22 +71,29 @@ def experiment(point: PointSettings) -> Settings:
         seed=point.seed,
         scale={group: factors[name] for name, group in _SCALED.items() if name in factors},
         split=point.split,
-        **_length(point.budget),
+        **_length(point.task, point.budget),
         **given,
     )
 
 
-def _length(budget) -> dict:
-    """Budget and schedule of an experiment; what the study leaves open keeps its default."""
-    schedule = Schedule(decide=budget["window"]) if "window" in budget else Schedule()
-    counts = {name: budget[name] for name in ("presentations", "checkpoints") if name in budget}
-    return {"budget": Budget(**counts), "schedule": schedule}
+def _length(task: str, given) -> dict:
+    """Budget and schedule of an experiment; what the study leaves open stays as usual for the task."""
+    budget, schedule = usual(task)
+    counts = {name: given[name] for name in ("presentations", "checkpoints") if name in given}
+    window = {"decide": given["window"]} if "window" in given else {}
+    return {"budget": replace(budget, **counts), "schedule": replace(schedule, **window)}
 
 
 @lru_cache(maxsize=8)
 def _ideal_accuracy(task: str, split: str, noise_seeds: tuple[int, ...], seed: int, budget) -> float:
     # The same at every point, so it is run once a process. Dies of the ideal device are all alike: one is enough.
     settings = Settings(
-        task, device=_IDEAL_DEVICE, where="host", noise_seeds=noise_seeds, seed=seed, split=split, **_length(budget)
+        task,
+        device=_IDEAL_DEVICE,
+        where="host",
+        noise_seeds=noise_seeds,
+        seed=seed,
+        split=split,
+        **_length(task, budget),
     )
     return float(learn(settings)[f"accuracy_{split}"].median())
