@@ -259,7 +259,14 @@ def _draw_reference_lines(dataset: xr.Dataset, axes: Axes) -> None:
             textcoords=axes.get_yaxis_transform(),
             va="center",
             fontsize="small",
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 1.0, "shrinkA": 0, "shrinkB": 0},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colour,
+                "linewidth": 1.0,
+                "relpos": (0, 0.5),
+                "shrinkA": 0,
+                "shrinkB": 0,
+            },
         )
 
 

@@ -136,3 +136,11 @@ def test_names_of_lines_do_not_overlap_and_keep_their_order(values):
     order = sorted(range(len(values)), key=values.__getitem__)
     assert (np.diff([placed[index] for index in order]) >= 6.0 - 1e-6).all()
     assert sum(placed) == pytest.approx(sum(values), abs=1e-6)
+
+
+@given(st.lists(st.floats(0, 100), max_size=6))
+def test_names_of_lines_stay_below_the_legend_and_apart(values):
+    heights = figures._below(figures._spread(values, 6.0), 6.0, 100.0)
+    assert all(height <= 100.0 for height in heights)
+    ordered = sorted(heights)
+    assert all(above - below > 6.0 - 1e-9 for below, above in itertools.pairwise(ordered))

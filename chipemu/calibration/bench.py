@@ -1,5 +1,6 @@
 """The set-up on the laboratory bench: every neuron in its own slot, with spike generators on its receptors."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -87,7 +88,10 @@ class Bench:
 
     def set_biases(self, setting: BiasSetting) -> None:
         """Tell the bias generators of every die."""
-        self.emulator.set_biases(setting)
+        with warnings.catch_warnings():
+            # a trial may pass through time constants too short for the step; the emulator that keeps them will say so
+            warnings.simplefilter("ignore", UserWarning)
+            self.emulator.set_biases(setting)
 
 
 def wire_bench(mapped: MappedNetwork, used: Mapping[str, Sequence[str]], *, single: bool = False) -> MappedNetwork:

@@ -30,9 +30,10 @@ KNOBS = {
     "shunting": ("PS_WEIGHT_INH_F_N",),
 }
 _EXCITING = {"ampa": "PS_WEIGHT_EXC_F_N", "nmda": "PS_WEIGHT_EXC_S_N"}
-ZERO_RATE, MEDIUM_RATE, STRONG_RATE, RAISED_RATE, BALANCED_RATE = 20.0, 65.0, 150.0, 65.0, 50.0  # Hz
-# A shunted soma falls silent from a high rate at once (its feedback latches), so shunting is looked at above the cliff.
-SHUNTED_RATE = 105.0
+ZERO_RATE, MEDIUM_RATE, STRONG_RATE, RAISED_RATE = 20.0, 65.0, 150.0, 65.0  # Hz
+# Part of the strong rate that inhibition leaves. A shunted soma falls silent from a high rate at once (its feedback
+# latches), so shunting is looked at above the cliff.
+BALANCED_PART, SHUNTED_PART = 0.33, 0.7
 _RESTING = 12.0  # Hz, from which the constant current alone is a zero to look at
 _DEAD_PART = 0.5  # of the interval between spikes where the dead time is looked at
 _HEALTHY = (8.0, 250.0)  # Hz, outside which a population counts as silent or saturated
@@ -40,10 +41,10 @@ _MOVED = 0.15  # change of ln(rate) that the added receptor must make
 _CURRENTS = np.geomspace(0.5e-12, 20e-9, 28)  # A, mean synaptic currents tried on the nominal chip
 _MOST_EVENTS = 20e3  # 1/s, what the spike generators of a receptor play together at most
 _WINDOW = 0.6  # s, for choosing drives
-_ADDED = (  # quantity, receptor added, on top of the drive of, rate aimed at [Hz]
-    ("inhibition", "gaba_b", "refractory", BALANCED_RATE),
-    ("raising", "nmda", "zero", RAISED_RATE),
-    ("shunting", "gaba_a", "refractory", SHUNTED_RATE),
+_ADDED = (  # quantity, receptor added, on top of the drive of, rate aimed at [Hz] from the rate without it
+    ("inhibition", "gaba_b", "refractory", lambda rate: BALANCED_PART * rate),
+    ("raising", "nmda", "zero", lambda rate: max(RAISED_RATE, 1.5 * rate)),
+    ("shunting", "gaba_a", "refractory", lambda rate: SHUNTED_PART * rate),
 )
 _DC_PART = 0.1  # of the leak: a smaller constant current moves nothing
 
@@ -79,9 +80,9 @@ class _Explorer:
         }
         return self._curves(receptor, fixed, events)
 
-    def zoom(self, receptor, fixed, curves: Mapping[str, "_Curve"], target: float) -> dict[str, "_Curve"]:
-        """The same between the two drives where each curve passes the target."""
-        events = {point: np.geomspace(*curve.bracket(target), len(_CURRENTS)) for point, curve in curves.items()}
+    def zoom(self, receptor, fixed, curves: Mapping[str, "_Curve"], target: Mapping[str, float]) -> dict[str, "_Curve"]:
+        """The same between the two drives where each curve passes its target."""
+        events = {point: np.geomspace(*curve.bracket(target[point]), len(_CURRENTS)) for point, curve in curves.items()}
         return self._curves(receptor, fixed, events)
 
     def _curves(self, receptor, fixed, events: Mapping[str, np.ndarray]) -> dict[str, "_Curve"]:
@@ -143,12 +144,13 @@ def choose_probes(
     probes: dict[str, dict[str, Probe]] = {p: {} if p in exciting else nothing for p in used}
     for point, curve in explorer.sweep(exciting, {}).items():
         probes[point] = _excited(device, points[point], exciting[point], curve)
-    for quantity, receptor, base, target in _ADDED:
+    for quantity, receptor, base, aim in _ADDED:
         added = {p: receptor for p, r in exciting.items() if receptor in used[p] and r != receptor}
         below = {p: probes[p][base].drive for p in added}
         coarse = explorer.sweep(added, below)
+        target = {p: aim(curve.rates[0]) for p, curve in coarse.items()}
         for point, curve in explorer.zoom(added, below, coarse, target).items():
-            events = whole(curve.reach(target))
+            events = whole(curve.reach(target[point]))
             drive = {**below[point], receptor: events}
             why = curve.fault(events) or _unmoved(coarse[point], receptor, events)
             probes[point][quantity] = Probe(KNOBS[quantity], drive, why)

@@ -18,8 +18,9 @@ _STEP = 0.6  # longest first step in ln(current): about twice the spread between
 _SHORTEST = 0.05
 _RIDGE = 0.15  # keeps steps short where knobs are nearly redundant
 _FLOOR = 1.0  # Hz, added to rates before the logarithm: a silent core still says which way to go
+_NOISE = 0.01  # sum of z^2 by which two trials of one setting may differ
 _FARTHEST = 1.5  # ln(ratio) beyond which a rate only says which way to go
-_REACH = np.log(30.0)  # of an exact current from its nominal value
+_REACH = np.log(30.0)  # of a current from its nominal value
 
 
 def log_ratio(observed: np.ndarray, nominal: np.ndarray) -> np.ndarray:
@@ -57,12 +58,13 @@ class Knobs:
         return replace(self._start, codes=codes, currents=currents), got
 
     def bounded(self, x: np.ndarray) -> np.ndarray:
-        """What the bias generators reach, or a wide range around the start where currents are exact."""
+        """What the bias generators reach within a wide range around the start."""
         low, high = self.start - _REACH, self.start + _REACH
         for c, chip in enumerate(self._chips):
             generator = _generator(chip)
             if generator is not None:
-                low[c], high[c] = np.log(generator.floor), np.log(max(generator.I_max))
+                low[c] = np.maximum(low[c], np.log(generator.floor))
+                high[c] = np.minimum(high[c], np.log(max(generator.I_max)))
         return np.where(np.isfinite(self.start), np.clip(x, low, high), self.start)
 
 
@@ -82,11 +84,15 @@ def _generate(chip: Chip, wanted: float) -> tuple[tuple[int, int], float]:
 class Search:
     """State of the search on every core; feed it ``z`` = :func:`log_ratio` at ``x`` and it proposes the next ``x``.
 
-    Attributes
+    Parameters
     ----------
     x : (chip, core, knob) ln(current) of the last trial
-    slope : (chip, core, quantity, knob) estimate of dz / dx
-    best, best_z : the trial with the smallest worst |z|
+    slope : (chip, core, quantity, knob) first estimate of dz / dx
+    close : |z| of every quantity at which a core is left alone
+
+    Attributes
+    ----------
+    best : (chip, core, knob) where the sum of z^2 was smallest
     done : (chip, core) close enough
     """
 
@@ -96,9 +102,10 @@ class Search:
 
     def __post_init__(self):
         shape = self.x.shape[:2]
-        self.z = None
-        self.best, self.best_z = self.x.copy(), np.full((*shape, self.slope.shape[2]), np.inf)
-        self.best_slope = self.slope.copy()
+        self.z, self._first_slope = None, self.slope
+        self.base, self.best = self.x.copy(), self.x.copy()  # base: where the next step begins
+        self.base_z = np.full((*shape, self.slope.shape[2]), np.inf)
+        self._best_size = np.full(shape, np.inf)
         self.radius = np.full(shape, _STEP)
         self.done = np.zeros(shape, bool)
 
@@ -106,15 +113,25 @@ class Search:
         """Take in the trial at ``x``; only cores in ``active`` (chip, core) are changed."""
         if self.z is not None:
             self._correct_slope(x, z, active)
-        worst, held = np.abs(z).max(-1), np.abs(self.best_z).max(-1)
-        # a silent core looks the same after a step towards firing; it must not be sent back
-        better = active & (_size(z) <= _size(self.best_z) + 1e-6)
-        self.radius = np.where(active & ~better, np.maximum(self.radius / 2, _SHORTEST), self.radius)
-        self.radius = np.where(better & (worst < held), np.minimum(self.radius * 1.3, _STEP), self.radius)
-        self.best = np.where(better[..., None], x, self.best)
-        self.best_z = np.where(better[..., None], z, self.best_z)
+        size, held = (z**2).sum(-1), (self.base_z**2).sum(-1)
+        # a silent core looks the same, but for noise, after a step towards firing; it must not be sent back
+        kept = active & (size <= held + _NOISE)
+        self.radius = np.where(active & ~kept, self.radius / 2, self.radius)
+        self.radius = np.where(kept & (size < held), np.minimum(self.radius * 1.3, _STEP), self.radius)
+        self._start_again(active & (self.radius < _SHORTEST))
+        self.base = np.where(kept[..., None], x, self.base)
+        self.base_z = np.where(kept[..., None], z, self.base_z)
+        close = active & (np.abs(z).max(-1) <= self.close)
+        best = active & (size < self._best_size) | close
+        self.best = np.where(best[..., None], x, self.best)
+        self._best_size = np.where(best, size, self._best_size)
         self.x, self.z = x, z
-        self.done |= active & (worst <= self.close)
+        self.done |= close
+
+    def _start_again(self, stalled: np.ndarray) -> None:
+        """Where no step helps any more, the slopes are wrong: take the first ones again."""
+        self.slope = np.where(stalled[..., None, None], self._first_slope, self.slope)
+        self.radius = np.where(stalled, _STEP / 2, self.radius)
 
     def _correct_slope(self, x, z, active):
         with np.errstate(invalid="ignore"):  # knobs of unused cores stand at -inf
@@ -128,16 +145,11 @@ class Search:
         self.slope = self.slope + surprise[..., None] * dx[..., None, :] * weight[..., None, None]
 
     def propose(self) -> np.ndarray:
-        """The next trial of every core: a bounded step from its best one; finished cores stay at theirs."""
+        """The next trial of every core: a bounded step from its base; finished cores stay at their best."""
         slope_t = np.swapaxes(self.slope, -1, -2)
         square = self.slope @ slope_t + _RIDGE**2 * np.eye(self.slope.shape[2])
-        step = -(slope_t @ np.linalg.solve(square, np.where(np.isfinite(self.best_z), self.best_z, 0.0)[..., None]))[
-            ..., 0
-        ]
+        z = np.where(np.isfinite(self.base_z), self.base_z, 0.0)[..., None]
+        step = -(slope_t @ np.linalg.solve(square, z))[..., 0]
         longest = np.abs(step).max(-1, keepdims=True, initial=1e-12)
         step *= np.minimum(1.0, self.radius[..., None] / longest)
-        return np.where(self.done[..., None], self.best, self.best + step)
-
-
-def _size(z: np.ndarray) -> np.ndarray:
-    return (z**2).sum(-1)
+        return np.where(self.done[..., None], self.best, self.base + step)

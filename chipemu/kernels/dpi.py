@@ -20,7 +20,7 @@ def _newton(u, i_syn, i_gain, charge_linear):
     return u - (e - i_syn + i_gain * u - charge_linear) / (e + i_gain)
 
 
-@kernel
+@kernel(inline=True)
 def charge(i_syn, i_gain, charge_linear):
     """Synaptic current right after a pulse.
 

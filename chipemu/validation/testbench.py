@@ -44,12 +44,13 @@ def bench(
     chips: Sequence[Chip],
     *,
     dc: Sequence[float] | None = None,
+    noise_seeds: Sequence[int] = (0,),
     precision: str = "float64",
     dt: float = DEFAULT_DT,
 ) -> Emulator:
     """An emulator of these dies; ``dc`` gives each die its own constant current [A] instead of the point's."""
     points: Mapping[str, OperatingPoint] = {point.name: point}
-    emulator = Emulator(chips, mapped, points=points, precision=precision, dt=dt)
+    emulator = Emulator(chips, mapped, noise_seeds=noise_seeds, points=points, precision=precision, dt=dt)
     if dc is not None:
         set_dc(emulator, dc)
     return emulator
