@@ -1,5 +1,6 @@
 """Figures carry labels and units, show what the dataset holds, and touch no global state."""
 
+import itertools
 import sys
 
 import numpy as np
