@@ -6,6 +6,7 @@ from chipemu.kernels.jit import kernel
 from chipemu.kernels.random import philox, uniform
 
 STREAM_POISSON = 5
+ON_GRID = 1e-6  # steps; a spike this little before a step belongs to it, whatever the rounding of its interval
 
 
 @kernel
@@ -25,11 +26,12 @@ def regular_trains(rate, phase, n_steps, dt, capacity, step, source, count):
     for run in range(rate.shape[0]):
         n_sources = rate.shape[1]
         due = np.empty(n_sources, np.float64)
+        sent = np.zeros(n_sources, np.int64)
         active = np.empty(n_sources, np.int64)
         n_active = 0
         for s in range(n_sources):
             if rate[run, s] > 0.0:
-                due[s] = phase[run, s] / (rate[run, s] * dt)
+                due[s] = phase[run, s] / (rate[run, s] * dt) + ON_GRID
                 active[n_active] = s
                 n_active += 1
         n = 0
@@ -41,7 +43,8 @@ def regular_trains(rate, phase, n_steps, dt, capacity, step, source, count):
                         step[run, n] = k
                         source[run, n] = s
                     n += 1
-                    due[s] += 1.0 / (rate[run, s] * dt)
+                    sent[s] += 1
+                    due[s] = (phase[run, s] + sent[s]) / (rate[run, s] * dt) + ON_GRID
         count[run] = n
 
 
