@@ -39,6 +39,7 @@ class Bench:
     mapped : the test network, see :func:`wire_bench`
     points : operating points by name
     seed : of temporal noise
+    setting : biases to begin with; by default as the operating points ask
     """
 
     def __init__(self, chips: Sequence[Chip], mapped: MappedNetwork, points: Mapping, *, seed: int = 0, setting=None):
