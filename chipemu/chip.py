@@ -1,7 +1,7 @@
 """One imperfect die: what the foundry made of a device description.
 
-Every factor is drawn from a counter-based generator keyed by (die seed, place, parameter), so a neuron's mismatch depends on
-nothing else: not on the network, the batch or the order of drawing.
+Every factor is drawn from a counter-based generator keyed by (die seed, place, parameter), so a neuron's mismatch
+depends on nothing else: not on the network, the batch or the order of drawing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -75,7 +75,10 @@ class Chip:
         return factor
 
     def __str__(self) -> str:
-        lines = [f"die {self.seed} of {self.device.name} at {show(self.temperature, 'K')}", "  effect                  scale  unit"]
+        lines = [
+            f"die {self.seed} of {self.device.name} at {show(self.temperature, 'K')}",
+            "  effect                  scale  unit",
+        ]
         for name, effect in EFFECTS.items():
             state = f"{self.applied.scale(name):g}" if self.applied.on(name) else "off"
             lines.append(f"  {name:<23} {state:>5}  {effect.unit:<10} {effect.summary}")

@@ -29,14 +29,13 @@ _TABLE = (
     Effect("thermal_noise", "sqrt(kT/C)", ("membrane_kick",), "white charge noise on the membrane capacitor"),
     Effect("input_noise", "relative", ("input_kick",), "slow (Ornstein-Uhlenbeck) noise on the summed input current"),
     Effect("bias_quantisation", "code", ("bias_current",), "biases take the nearest coarse/fine code", False),
-    Effect("weight_quantisation", "word", ("amplitude",), "weights are whole CAM words or codes", False),
     Effect("calibration", "-", ("bias_current",), "biases are tuned per core from spikes before use", False),
 )
 EFFECTS: dict[str, Effect] = {effect.name: effect for effect in _TABLE}
 GROUPS: dict[str, tuple[str, ...]] = {
     "mismatch": ("mismatch_within_core", "mismatch_between_cores", "mismatch_between_dies", "mismatch_slot"),
     "noise": ("thermal_noise", "input_noise"),
-    "quantisation": ("bias_quantisation", "weight_quantisation"),
+    "quantisation": ("bias_quantisation",),
 }
 MAX_SCALE = 100.0
 

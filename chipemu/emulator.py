@@ -17,12 +17,13 @@ from chipemu.kernels.jit import kernel_hash
 from chipemu.kernels.layout import LANES, N_FIELDS
 from chipemu.kernels.run import Clock, Events, Probes, Spikes, run_dies
 from chipemu.ledger import Ledger
-from chipemu.mapping import MappedNetwork, WeightImage
+from chipemu.mapping import MappedNetwork
 from chipemu.parameters import PADDING, BiasSetting, load_points, neuron_fields, nominal_charge, point_setting
 from chipemu.recording import build_dataset, probe_fields, probe_values
 from chipemu.stimulus import EventList, regular, steps
 from chipemu.units import PA, show, thermal_voltage
-from chipemu.wiring import Lanes, build_plastic, build_wiring
+from chipemu.weight_memory import TrainedImage, WeightMemory
+from chipemu.wiring import Lanes
 
 DEFAULT_DT = 1e-4  # s
 _PRECISION = {"float32": np.float32, "float64": np.float64}
@@ -40,21 +41,6 @@ class Window:
     step: np.ndarray
     neuron: np.ndarray
     fraction: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class TrainedImage:
-    """Everything that training changed: signed weights by projection (run, pair), and the CAM slots that hold them."""
-
-    weights: Mapping[str, np.ndarray]
-    slots: np.ndarray | None
-
-    def where(self, take: np.ndarray, other: "TrainedImage") -> "TrainedImage":
-        """The runs in ``take`` from ``other``, the rest from this image."""
-        weights = {name: np.where(take[:, None], other.weights[name], held) for name, held in self.weights.items()}
-        if self.slots is None or other.slots is None:
-            return TrainedImage(weights, None)
-        return TrainedImage(weights, np.where(take[:, None, None], other.slots, self.slots))
 
 
 class Emulator:
@@ -103,38 +89,32 @@ class Emulator:
         if not chips or not len(noise_seeds):
             raise InputError("an emulator needs at least one chip and one noise seed")
         if any(chip.device.hash != mapped.device.hash for chip in chips):
-            raise InputError(f"the network is mapped on {mapped.device.name}, but a chip is of another device or version")
+            raise InputError(
+                f"the network is mapped on {mapped.device.name}, but a chip is of another device or version"
+            )
         self.chips, self.mapped, self.noise_seeds, self.dt = tuple(chips), mapped, tuple(noise_seeds), dt
         self.points = dict(points) if points is not None else load_points(mapped)
         self.n_runs = len(chips) * len(noise_seeds)
         self.step = np.zeros(self.n_runs, np.int64)
         self.ledger = Ledger()
         self._lanes = Lanes(mapped)
-        self._wiring, self._edge = build_wiring(mapped, self._lanes)
         dtype = _PRECISION[precision]
-        self._plastic, self._plastic_edge = build_plastic(mapped, self._lanes, chips, len(noise_seeds), dtype)
-        self._eta = 1.0
-        self._factor = np.repeat(np.stack([chip.slot_factor(mapped.address) for chip in chips]), len(noise_seeds), 0)
-        self._slots: np.ndarray | None = None
-        self._words = np.zeros((self.n_runs, len(mapped.edges)))
-        self._amplitude = np.zeros((self.n_runs, len(self._edge)), dtype)
-        self._keys = np.array([(seed & 0xFFFFFFFF, chip.seed & 0xFFFFFFFF) for chip in chips for seed in noise_seeds], np.uint64)
+        self._memory = WeightMemory(mapped, self._lanes, chips, len(noise_seeds), dtype)
+        self._keys = np.array(
+            [(seed & 0xFFFFFFFF, chip.seed & 0xFFFFFFFF) for chip in chips for seed in noise_seeds], np.uint64
+        )
         i0 = mapped.device.circuit["I0"] * PA
         self._floor = np.array([i0, np.log(i0)], dtype)
         self.state = np.zeros((self.n_runs, self._lanes.n_lanes * N_FIELDS), dtype)
         self._pending = np.zeros((self.n_runs, self._lanes.n_lanes // LANES), np.int32)
         self._set_initial_state()
         self.set_biases(setting if setting is not None else point_setting(mapped, chips, self.points))
-        self.upload({name: np.zeros((self.n_runs, k)) for name, k in self._trained().items()}, count=False)
 
     # --- what the die holds ---------------------------------------------------------------------------------
 
     def nominal_charge(self, point: str, receptor: str) -> float:
         """Charge of one CAM word's pulse through a receptor at an operating point, by design values [C]."""
         return nominal_charge(self.mapped.device, self.points[point], receptor)
-
-    def _trained(self) -> dict[str, int]:
-        return {p.name: len(p) for p in self.mapped.network.projections if p.trained}
 
     def _set_initial_state(self) -> None:
         fields = self.state.reshape(self.n_runs, -1, N_FIELDS, LANES)
@@ -158,8 +138,8 @@ class Emulator:
         rate = float(np.max(fields[at.STEP_PER_CHARGE] * fields[at.I_TAU], initial=0.0))
         if rate > 0.1:
             warnings.warn(
-                f"time step {show(self.dt, 's')} is {rate:.2g} of the shortest membrane time constant; rates are accurate to 1 % "
-                "below 0.1. Take a shorter dt or a longer time constant",
+                f"time step {show(self.dt, 's')} is {rate:.2g} of the shortest membrane time constant; rates are "
+                "accurate to 1 % below 0.1. Take a shorter dt or a longer time constant",
                 stacklevel=3,
             )
 
@@ -168,90 +148,37 @@ class Emulator:
         for field in (at.INJECT_NMDA, at.INJECT_GABA_A):
             self.state.reshape(self.n_runs, -1, N_FIELDS, LANES)[:, :, field] = 1.0 if on else 0.0
 
-    def upload(
-        self, weights: Mapping[str, np.ndarray], *, policy: str = "greedy", rng: np.random.Generator | None = None, count: bool = True
-    ) -> WeightImage:
-        """Write a weight image to every die.
+    def upload(self, weights: Mapping[str, np.ndarray], *, policy: str = "greedy", rng=None) -> None:
+        """Write a weight image to every die; limits are checked again, and the ledger notes what changed.
 
         Parameters
         ----------
         weights : signed weights of every trained projection, (run, pair) or (pair,)
         policy : what happens when words run out, see :meth:`MappedNetwork.image`
         rng : for policy ``"uniform"``
-        count : whether the ledger notes it
 
         Raises
         ------
         CapacityError
             If the image does not fit and the policy is ``"error"``.
         """
-        full = {name: np.broadcast_to(weights[name], (self.n_runs, k)) for name, k in self._trained().items() if name in weights}
-        if not self.mapped.device.weights == "float":
-            full = {name: np.asarray(w).astype(np.int64) for name, w in full.items()}
-        image = self.mapped.image(full, policy=policy, rng=rng)
-        words = np.broadcast_to(image.words, (self.n_runs, len(self.mapped.edges)))
-        if count:
-            changed = np.abs(words - self._words).sum(1).astype(np.int64)
-            self.ledger += Ledger(weight_writes=changed, uploads=(changed > 0).astype(np.int64), clipped_words=np.asarray(image.clipped))
-        self._words = words
-        self._set_amplitudes(WeightImage(words, image.clipped))
-        return image
-
-    def _set_amplitudes(self, image: WeightImage) -> None:
-        self._plastic.code[:] = image.words[:, self._plastic_edge] - image.words[:, self._negative(self._plastic_edge)]
-        if self.mapped.device.weights == "float":
-            self._amplitude[:] = image.words[:, self._edge]
-            return
-        self._slots = self.mapped.cam_slots(image, self._slots)
-        run, neuron, slot = np.nonzero(self._slots >= 0)
-        n_edges = len(self.mapped.edges)
-        weight = self._factor[run, neuron, slot]
-        total = np.bincount(run * n_edges + self._slots[run, neuron, slot], weight, self.n_runs * n_edges)
-        self._amplitude[:] = total.reshape(self.n_runs, n_edges)[:, self._edge]
-
-    def _negative(self, edge: np.ndarray) -> np.ndarray:
-        """The negative edge of the pair whose positive edge is given: it follows after the projection's k positive ones."""
-        size = np.array([len(p) for p in self.mapped.network.projections] or [0])
-        return edge + size[self.mapped.edges.projection[edge]]
-
-    @property
-    def rounds_weights(self) -> bool:
-        """Whether weights are whole words on these dies."""
-        return self.mapped.device.weights == "words" and all(chip.applied.on("weight_quantisation") for chip in self.chips)
-
-    def set_learning_rate(self, eta: float) -> None:
-        """Scale the step probability of every plastic synapse (its design value is 1)."""
-        self._plastic.rate[:] *= eta / self._eta
-        self._eta = eta
-
-    def _codes(self, name: str) -> np.ndarray:
-        edges = self.mapped.edges
-        chosen = np.zeros(len(edges), bool)
-        chosen[self.mapped.edge_slice(name, +1)] = True
-        mine = chosen[self._plastic_edge]
-        codes = np.zeros((self.n_runs, int(chosen.sum())), np.int32)
-        codes[:, edges.pair[self._plastic_edge[mine]]] = self._plastic.code[:, mine]
-        return codes
+        self.ledger += self._memory.write(weights, policy, rng)
 
     def weights(self) -> dict[str, np.ndarray]:
         """Signed weights that the dies hold now, by trained projection (run, pair)."""
-        held = {}
-        for projection in self.mapped.network.projections:
-            if projection.trained and projection.store == "plastic":
-                held[projection.name] = self._codes(projection.name)
-            elif projection.trained:
-                positive, negative = (self._words[:, self.mapped.edge_slice(projection, sign)] for sign in (1, -1))
-                held[projection.name] = positive - negative
-        return held
+        return self._memory.weights()
+
+    def set_learning_rate(self, eta: float) -> None:
+        """Scale the step probability of every plastic synapse (its design value is 1)."""
+        self._memory.set_learning_rate(eta)
 
     def store(self) -> TrainedImage:
         """Keep everything that training changed."""
-        return TrainedImage(self.weights(), None if self._slots is None else self._slots.copy())
+        return self._memory.store()
 
     def restore(self, image: TrainedImage) -> None:
         """Put a stored image back, words in the slots they had; counted as an upload."""
-        self._slots = None if image.slots is None else image.slots.copy()
-        self.upload(image.weights)
+        self.ledger += self._memory.restore(image)
 
     # --- running ----------------------------------------------------------------------------------------------
 
@@ -290,12 +217,12 @@ class Emulator:
         )
         if probes is None:
             probes = Probes(np.zeros(0, np.int64), 0, np.zeros((self.n_runs, 0, 0), self.state.dtype))
-        self._plastic.learn[:] = 0 if learn is None else learn
-        self._plastic.writes[:] = 0
+        self._memory.plastic.learn[:] = 0 if learn is None else learn
+        self._memory.plastic.writes[:] = 0
         noisy = any(chip.applied.on("thermal_noise") or chip.applied.on("input_noise") for chip in self.chips)
         run_dies(
-            self.state, self._pending, self._lanes.address, Clock(self.step, active, n_steps, noisy), self._keys, self._floor,
-            self._wiring, self._amplitude, events, self._plastic, spikes, probes,
+            self.state, self._pending, self._lanes.address, Clock(self.step, active, n_steps, noisy), self._keys,
+            self._floor, self._memory.wiring, self._memory.amplitude, events, self._memory.plastic, spikes, probes,
         )  # fmt: skip
         self.step = self.step + n_steps * active
         self._check_state()
@@ -304,20 +231,22 @@ class Emulator:
     def _window(self, spikes: Spikes, duration: np.ndarray) -> Window:
         count = spikes.count[:, self._lanes.lane]
         self.ledger += Ledger(
-            spikes=count.sum(1, dtype=np.int64), chip_time_s=duration, weight_writes=self._plastic.writes.copy()
+            spikes=count.sum(1, dtype=np.int64), chip_time_s=duration, weight_writes=self._memory.plastic.writes.copy()
         )
         kept = np.arange(spikes.step.shape[1]) < spikes.total[:, None]
         neuron_of_lane = np.full(self._lanes.n_lanes, -1)
         neuron_of_lane[self._lanes.lane] = np.arange(self.mapped.n_neurons)
-        return Window(count, np.nonzero(kept)[0], spikes.step[kept], neuron_of_lane[spikes.neuron[kept]], spikes.fraction[kept])
+        return Window(
+            count, np.nonzero(kept)[0], spikes.step[kept], neuron_of_lane[spikes.neuron[kept]], spikes.fraction[kept]
+        )
 
     def _check_state(self) -> None:
         y = self._lanes.fields(self.state, at.Y)
         if not np.all(np.isfinite(y)):
             run, neuron = np.argwhere(~np.isfinite(y))[0]
             raise RunError(
-                f"the membrane of neuron {neuron} on die {self.chips[run // len(self.noise_seeds)].seed} is not finite at "
-                f"{show(float(self.step[run]) * self.dt, 's')}; its currents are outside what the circuits describe"
+                f"the membrane of neuron {neuron} on die {self.chips[run // len(self.noise_seeds)].seed} is not finite "
+                f"at {show(float(self.step[run]) * self.dt, 's')}; its currents are outside what the circuits describe"
             )
 
     def run(
@@ -365,10 +294,14 @@ class Emulator:
         neurons = self._neurons(probe_neurons) if probes else np.zeros(0, np.int64)
         fields = probe_fields(probes)
         stride = steps(every or self.dt, self.dt)
-        index = np.concatenate([self._lanes.base(neurons) + field * LANES for field in fields] or [np.zeros(0, np.int64)])
+        index = np.concatenate(
+            [self._lanes.base(neurons) + field * LANES for field in fields] or [np.zeros(0, np.int64)]
+        )
         n_samples = steps(duration, self.dt) // stride
         values = np.zeros((self.n_runs, len(index), n_samples), self.state.dtype)
-        window = self.advance(events, duration, record=True, learn=learn, probes=Probes(index, stride if len(index) else 0, values))
+        window = self.advance(
+            events, duration, record=True, learn=learn, probes=Probes(index, stride if len(index) else 0, values)
+        )
         sampled = dict(zip(fields, np.split(values.astype(float), max(len(fields), 1), axis=1), strict=False))
         shown = {name: self._probe(name, sampled, neurons) for name in probes}
         time = (np.arange(n_samples) + 1) * stride * self.dt
@@ -394,7 +327,9 @@ class Emulator:
             return stimulus.events(self.n_runs, duration, self.dt, n_sources)
         rates = np.asarray(stimulus, float)
         if rates.shape not in ((n_sources,), (self.n_runs, n_sources)):
-            raise InputError(f"rates have shape {rates.shape}; the network has {n_sources} sources and {self.n_runs} runs")
+            raise InputError(
+                f"rates have shape {rates.shape}; the network has {n_sources} sources and {self.n_runs} runs"
+            )
         return regular(np.broadcast_to(rates, (self.n_runs, n_sources)), duration, self.dt)
 
     def _neurons(self, chosen) -> np.ndarray:
@@ -405,7 +340,9 @@ class Emulator:
             return everyone[self.mapped.neuron_slice(chosen)]
         chosen = np.asarray(chosen, np.int64)
         if chosen.size and (chosen.min() < 0 or chosen.max() >= len(everyone)):
-            raise InputError(f"probed neurons run from {chosen.min()} to {chosen.max()}; allowed 0 to {len(everyone) - 1}")
+            raise InputError(
+                f"probed neurons run from {chosen.min()} to {chosen.max()}; allowed 0 to {len(everyone) - 1}"
+            )
         return chosen
 
     def attributes(self) -> dict[str, object]:

@@ -47,7 +47,7 @@ def load_points(mapped: MappedNetwork) -> dict[str, OperatingPoint]:
 
 
 def point_setting(mapped: MappedNetwork, chips: Sequence[Chip], points: Mapping[str, OperatingPoint]) -> BiasSetting:
-    """Biases as the operating points ask for them, before any calibration: nearest codes, or exact where those are off."""
+    """Biases as the operating points ask for them, before any calibration: nearest codes, exact where codes are off."""
     device = mapped.device
     names = tuple(name for name, spec in device.biases.items() if spec.parameter is not None)
     shape = (len(chips), device.chip.n_cores, len(names))
@@ -124,8 +124,8 @@ def neuron_fields(
     if np.any(pulse > step * (1 + 1e-9)):
         worst = int(np.argmax(pulse))
         raise InputError(
-            f"pulse width of {show(float(pulse[worst]) / MS, 's')} on core {address[worst, 0]}, neuron {address[worst, 1]} is longer "
-            f"than the time step {show(dt, 's')}; raise bias PULSE_PWLK_P, or take a longer dt"
+            f"pulse width of {show(float(pulse[worst]) / MS, 's')} on core {address[worst, 0]}, neuron "
+            f"{address[worst, 1]} is longer than the time step {show(dt, 's')}; raise bias PULSE_PWLK_P, or take a longer dt"
         )
     charge_unit = const["C_mem"] * PF * u_t / kappa  # pA ms
     fields = {

@@ -9,7 +9,11 @@ from chipemu.errors import UnknownNameError
 from chipemu.kernels import layout as at
 from chipemu.network import RECEPTORS
 
-_STATE = {f"I_{receptor}": at.I_SYN + r for r, receptor in enumerate(RECEPTORS)} | {"I_mem": at.Y, "V_mem": at.Y, "I_ahp": at.I_AHP}
+_STATE = {f"I_{receptor}": at.I_SYN + r for r, receptor in enumerate(RECEPTORS)} | {
+    "I_mem": at.Y,
+    "V_mem": at.Y,
+    "I_ahp": at.I_AHP,
+}
 _SOMA = (at.I_SYN, at.I_SYN + 1, at.I_SYN + 2, at.I_SYN + 3, at.Y)
 PROBES = (*_STATE, "I_fb", "I_in")
 
@@ -30,7 +34,9 @@ def probe_fields(probes: Sequence[str]) -> list[int]:
     return sorted(needed)
 
 
-def probe_values(name: str, sampled: dict[int, np.ndarray], parameter, i0: float, volt_per_log: np.ndarray) -> np.ndarray:
+def probe_values(
+    name: str, sampled: dict[int, np.ndarray], parameter, i0: float, volt_per_log: np.ndarray
+) -> np.ndarray:
     """One probed quantity in SI, dims (run, probe_neuron, time).
 
     Parameters
@@ -56,7 +62,9 @@ def probe_values(name: str, sampled: dict[int, np.ndarray], parameter, i0: float
     return sampled[_STATE[name]] * 1e-12
 
 
-def build_dataset(spikes, probes: dict[str, np.ndarray], time: np.ndarray, neurons: np.ndarray, attributes) -> xr.Dataset:
+def build_dataset(
+    spikes, probes: dict[str, np.ndarray], time: np.ndarray, neurons: np.ndarray, attributes
+) -> xr.Dataset:
     """Spikes (run, time, neuron) and probes as one Dataset; names, dims and units as declared in ``variables``."""
     run, when, neuron = spikes
     data = {

@@ -29,7 +29,9 @@ def steps(duration: float, dt: float) -> int:
 def _rates(rates: np.ndarray, dt: float) -> np.ndarray:
     rates = np.atleast_2d(np.asarray(rates, float))
     if not np.all(np.isfinite(rates)) or np.any(rates < 0) or np.any(rates * dt > 1):
-        raise InputError(f"spike rates run from {rates.min():g} Hz to {rates.max():g} Hz; allowed 0 to {1 / dt:g} Hz (1/dt)")
+        raise InputError(
+            f"spike rates run from {rates.min():g} Hz to {rates.max():g} Hz; allowed 0 to {1 / dt:g} Hz (1/dt)"
+        )
     return np.ascontiguousarray(rates / MS)
 
 

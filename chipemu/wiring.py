@@ -31,7 +31,9 @@ class Lanes:
             used += -(-population.n // LANES) * LANES
         self.n_lanes = used
         self.address = np.full(used, 0xFFFFFFFF, np.uint32)
-        self.address[self.lane] = (mapped.address[:, 0].astype(np.uint32) << 16) | mapped.address[:, 1].astype(np.uint32)
+        self.address[self.lane] = (mapped.address[:, 0].astype(np.uint32) << 16) | mapped.address[:, 1].astype(
+            np.uint32
+        )
 
     def base(self, neuron: np.ndarray) -> np.ndarray:
         """Position of the first field of some neurons in a run's state."""
@@ -44,7 +46,9 @@ class Lanes:
         flat = blocks.transpose(0, 2, 1, 3).reshape(len(state), count, -1)[:, :, self.lane]
         return flat[:, 0] if count == 1 else flat
 
-    def set_field(self, state: np.ndarray, field: int, run: slice | np.ndarray, value: np.ndarray, padding: float) -> None:
+    def set_field(
+        self, state: np.ndarray, field: int, run: slice | np.ndarray, value: np.ndarray, padding: float
+    ) -> None:
         """Write a field of every neuron of some runs, and its padding lanes."""
         full = np.full(self.n_lanes, padding)
         full[self.lane] = value
@@ -98,7 +102,9 @@ def build_plastic(
             break
         runs = slice(c * n_seeds, (c + 1) * n_seeds)
         word[runs] = spec.word_per_code * chip.plastic_factor(mapped.address, "pulse")[post, slot]
-        rate[runs] = spec.step_window / (spec.step_charge * PA) * chip.plastic_factor(mapped.address, "step")[post, slot]
+        rate[runs] = (
+            spec.step_window / (spec.step_charge * PA) * chip.plastic_factor(mapped.address, "step")[post, slot]
+        )
     i0 = mapped.device.circuit["I0"] * PA
     rule = np.array([spec.balance, spec.code_max, i0] if spec else [0.0, 0.0, i0])
     return Plastic(

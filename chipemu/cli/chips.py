@@ -183,6 +183,5 @@ def _size(device: DeviceSpec, effect: str) -> str:
         return f"{high:g}" if low == high else f"{low:g} to {high:g}"
     present = {
         "bias_quantisation": device.bias_generator is not None,
-        "weight_quantisation": device.weights == "words" or device.plastic is not None,
     }
     return "on" if present.get(effect, True) else "none"

@@ -26,7 +26,12 @@ def draw_noise(X, base, addresses, first, pair, key_a, key_b):
     for lane in range(LANES):
         q = base + lane
         a, b, c, d = philox(
-            np.uint64(addresses[first + lane]), pair & _MASK, np.uint64(at.STREAM_NOISE), pair >> np.uint64(32), key_a, key_b
+            np.uint64(addresses[first + lane]),
+            pair & _MASK,
+            np.uint64(at.STREAM_NOISE),
+            pair >> np.uint64(32),
+            key_a,
+            key_b,
         )
         m0, i0 = normal_pair(a, b, X[q])
         m1, i1 = normal_pair(c, d, X[q])
@@ -38,7 +43,7 @@ def draw_noise(X, base, addresses, first, pair, key_a, key_b):
 
 @kernel
 def charge_synapses(X, base, receptors):
-    """Give the pulses gathered in this step to the DPI synapses, and clear them; bit r of ``receptors`` names receptor r."""
+    """Give the pulses gathered in this step to the synapses, and clear them; bit r of ``receptors`` is receptor r."""
     base = base & _INDEX
     zero = real(0.0, X[base])
     for receptor in range(at.N_RECEPTORS):
@@ -77,7 +82,10 @@ def advance(X, base, half, i0, y_floor):
         b1 = max(b0 * X[q + (at.DECAY + 3) * LANES], i0)
         h0 = X[q + at.I_AHP * LANES]
         h1 = max(h0 * X[q + at.AHP_DECAY * LANES], i0)
-        ou = X[q + at.INPUT_NOISE * LANES] * X[q + at.OU_KEEP * LANES] + X[q + at.OU_KICK * LANES] * X[q + (noise + 1) * LANES]
+        ou = (
+            X[q + at.INPUT_NOISE * LANES] * X[q + at.OU_KEEP * LANES]
+            + X[q + at.OU_KICK * LANES] * X[q + (noise + 1) * LANES]
+        )
         # what the soma sees: currents above the leakage floor
         dc = X[q + at.I_DC * LANES]
         leak = X[q + at.I_TAU * LANES]

@@ -1,4 +1,4 @@
-"""Exponential, logarithm and the unit circle: pure arithmetic in float32 (so that 16 lanes go at once), libm in float64.
+"""Exponential, logarithm and unit circle: pure arithmetic in float32 (so that 16 lanes go at once), libm in float64.
 
 Stated errors of the float32 forms, tested in ``tests/kernels/test_elementary.py``: exp 3e-7 relative in [-80, 80],
 log 2e-7 absolute + 2e-7 relative for normal numbers, sine and cosine 5e-7 absolute.

@@ -75,7 +75,7 @@ def _real(typing_context, value, like):
 
 
 real = _cast(_real, _real_twin)
-"""``real(value, like)``: ``value`` in the floating type of ``like``, so that literals never widen float32 to float64."""
+"""``real(value, like)``: ``value`` in the floating type of ``like``; a bare literal would widen float32 to float64."""
 
 
 def _bits_twin(x):

@@ -1,7 +1,7 @@
 """Counter-based random numbers: a number depends on its key and its address, never on the order of asking.
 
-Philox4x32-10 (Salmon, Moraes, Dror and Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3", table 2), tested against
-its published known-answer vectors.  Keys are (seed, die seed); counters are (address, time, stream, word).
+Philox4x32-10 (Salmon, Moraes, Dror and Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3", table 2), tested
+against its published known-answer vectors.  Keys are (seed, die seed); counters are (address, time, stream, word).
 """
 
 import math
@@ -23,7 +23,14 @@ _HALF = np.uint64(32)
 def _round(c0, c1, c2, c3, k0, k1):
     p0 = _M0 * c0
     p1 = _M1 * c2
-    return (p1 >> _HALF) ^ c1 ^ k0, p1 & _MASK, (p0 >> _HALF) ^ c3 ^ k1, p0 & _MASK, (k0 + _W0) & _MASK, (k1 + _W1) & _MASK
+    return (
+        (p1 >> _HALF) ^ c1 ^ k0,
+        p1 & _MASK,
+        (p0 >> _HALF) ^ c3 ^ k1,
+        p0 & _MASK,
+        (k0 + _W0) & _MASK,
+        (k1 + _W1) & _MASK,
+    )
 
 
 @kernel(inline=True)

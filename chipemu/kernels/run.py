@@ -1,7 +1,7 @@
 """The time loop of one die, and the parallel loop over many.
 
-The event contract: within a step, delivery only sums pulse amplitude per (neuron, receptor) in the order of senders; the
-nonlinear charge is evaluated once in the dense pass; a spike arrives in the next step.
+The event contract: within a step, delivery only sums pulse amplitude per (neuron, receptor) in the order of senders;
+the nonlinear charge is evaluated once in the dense pass; a spike arrives in the next step.
 
 Axes: r runs (die x noise seed), n neurons padded to whole blocks, e connections, p plastic synapses, q probes.
 Senders are numbered inputs first, then neurons.
@@ -16,7 +16,7 @@ from chipemu.kernels import layout as at
 from chipemu.kernels.block import advance, charge_synapses, draw_noise
 from chipemu.kernels.jit import kernel
 from chipemu.kernels.layout import BLOCK, LANES
-from chipemu.kernels.plastic import Plastic, step_code
+from chipemu.kernels.plastic import step_code
 
 
 class Wiring(NamedTuple):
@@ -148,5 +148,6 @@ def run_dies(X, pending, addresses, clock, keys, floor, wiring, amplitude, event
     for run in prange(X.shape[0]):
         if clock.active[run]:
             _run_die(
-                X[run], pending[run], addresses, run, clock, keys[run], floor, wiring, amplitude[run], events, plastic, spikes, probes
+                X[run], pending[run], addresses, run, clock, keys[run], floor,
+                wiring, amplitude[run], events, plastic, spikes, probes,
             )  # fmt: skip

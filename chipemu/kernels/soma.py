@@ -8,7 +8,7 @@ Dividing by I_mem and using tau I_tau = C U_T / kappa gives the form integrated 
 
     (C U_T / kappa) dy/dt = I_in I_gain / (I_gain + I_mem) - I_tau - I_ahp - I_gaba_a + I_fb(I_mem),
 
-that is C dV/dt = current in - current out: the membrane voltage V = (U_T / kappa) ln(I_mem / I0) decays as a straight line.
+that is C dV/dt = current in - current out: the voltage V = (U_T / kappa) ln(I_mem / I0) decays as a straight line.
 
     I_in = max(I_ampa + I_nmda / (1 + I_nmda_thr / I_mem) - I_gaba_b + I_dc, I0)
     I_fb = I_fb_gain / (1 + exp(-(I_mem - I_fb_th) / I_fb_norm))       (sigmoid form of the positive feedback)
@@ -31,6 +31,6 @@ def net_current(y, i_nmda, i_other, i_out, i_gain, nmda_thr, fb_gain, fb_th, fb_
     """
     one = real(1.0, y)
     i_mem = exp(y)
-    i_in = max((i_nmda * i_mem / (i_mem + nmda_thr) + i_other) * input_factor, i0)
+    i_in = max((i_nmda / (one + nmda_thr / i_mem) + i_other) * input_factor, i0)
     i_fb = fb_gain / (one + exp((fb_th - i_mem) * fb_inv_norm))
     return i_in * i_gain / (i_gain + i_mem) - i_out + i_fb

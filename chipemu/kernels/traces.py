@@ -9,7 +9,8 @@ from chipemu.kernels.jit import kernel
 def feedback_products(event_offset, event_step, event_source, n_inputs, run_offset, step, unit, sign, decay, out):
     """Sum over input spikes of the low-passed difference of controller spikes.
 
-        out[run, n, i] = sum over spikes of input i of I_n(t),   I_n(t) = sum over earlier controller spikes of +-exp(-(t - t')/tau)
+        out[run, n, i] = sum over spikes of input i of I_n(t),
+        I_n(t) = sum over earlier controller spikes t' of neuron n of +-exp(-(t - t')/tau)
 
     Parameters
     ----------

@@ -1,14 +1,15 @@
 """The feedback-control circuit as a network: output units, their spiking controllers, and who excites whom.
 
-Per class one unit of ten output neurons.  Every output neuron has one positive and one negative controller neuron (two
-CAM words, which leaves 62 for trained weights; ten-to-ten controllers would leave 44).  A controller compares the whole
-unit with its target train:
+Per class one unit of ten output neurons.  Every output neuron has a controller pair of its own, which compares it with
+a target train of its own (the ten trains of a unit have one rate and interleave):
 
-    positive   excited (AMPA) by the target, inhibited (GABA_B) by the unit      -> NMDA of its output neuron
-    negative   excited (AMPA) by the unit, inhibited (GABA_B) by the target      -> GABA_A of its output neuron
+    positive   excited (AMPA) by the target, inhibited (GABA_B) by the neuron      -> NMDA of the neuron
+    negative   excited (AMPA) by the neuron, inhibited (GABA_B) by the target      -> GABA_A of the neuron
 
-so the feedback current of a neuron is I_nmda - I_gaba_a, and trained weights keep AMPA and GABA_B.  A gate source holds the
-controllers silent through their GABA_A shunt wherever feedback must be off.
+so the feedback current of a neuron is I_nmda - I_gaba_a, and trained weights keep AMPA and GABA_B.  A pair takes two
+CAM words of an output neuron and leaves 62; ten-to-ten controllers would leave 44, and because they see only the sum
+over the unit, mismatch lets the weights of its neurons drift apart to the word limit along directions the sum does not show.
+A gate source holds the controllers silent through their GABA_A shunt wherever feedback must be off.
 """
 
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ class Controller:
     Attributes
     ----------
     neurons_per_unit : output neurons (and controller pairs) of a class
-    comparison_words : words from each of a unit's target sources and output neurons to each of its controllers
+    comparison_words : words from a target train, and from an output neuron, to each controller of the pair
     feedback_words : words from a controller to its output neuron
     gate_words : words from the gate source to each controller
     """
@@ -50,12 +51,8 @@ class Circuit:
     n_per_unit: int
 
     def weight_table(self, weights: np.ndarray) -> np.ndarray:
-        """Flat trained weights (run, pair) as (run, output neuron, input)."""
-        return weights.reshape(len(weights), self.n_inputs, -1).transpose(0, 2, 1)
-
-    def weight_pairs(self, table: np.ndarray) -> np.ndarray:
-        """Inverse of :meth:`weight_table`."""
-        return np.ascontiguousarray(table.transpose(0, 2, 1)).reshape(len(table), -1)
+        """Flat trained weights (run, pair) as (run, output neuron, input): pairs are sorted by receiver."""
+        return weights.reshape(len(weights), -1, self.n_inputs)
 
 
 def build_circuit(task: Task, where: str, controller: Controller) -> Circuit:
@@ -76,15 +73,23 @@ def build_circuit(task: Task, where: str, controller: Controller) -> Circuit:
     outputs = net.population("outputs", n, point="output")
     positive = net.population("positive", n, point="controller")
     negative = net.population("negative", n, point="controller")
-    every = np.stack(np.meshgrid(np.arange(task.n_sources), np.arange(n), indexing="ij"), -1).reshape(-1, 2)
-    net.project_signed(
-        inputs, outputs, positive="ampa", negative="gaba_b", pairs=every, name=TRAINED, store=STORES[where]
-    )  # fmt: skip
+    net.project_signed(inputs, outputs, positive="ampa", negative="gaba_b", name=TRAINED, store=STORES[where])
     words = controller.comparison_words
     for pool, excited_by, inhibited_by in ((positive, targets, outputs), (negative, outputs, targets)):
-        net.project(excited_by, pool, receptor="ampa", words=words, pairs="one", name=f"{excited_by.name} excite {pool.name}")
-        net.project(inhibited_by, pool, receptor="gaba_b", words=words, pairs="one", name=f"{inhibited_by.name} inhibit {pool.name}")
+        net.project(
+            excited_by, pool, receptor="ampa", words=words, pairs="one", name=f"{excited_by.name} excite {pool.name}"
+        )
+        net.project(
+            inhibited_by,
+            pool,
+            receptor="gaba_b",
+            words=words,
+            pairs="one",
+            name=f"{inhibited_by.name} inhibit {pool.name}",
+        )
         net.project(gate, pool, receptor="gaba_a", words=controller.gate_words, name=f"gate {pool.name}")
     net.project(positive, outputs, receptor="nmda", words=controller.feedback_words, pairs="one", name="raise outputs")
-    net.project(negative, outputs, receptor="gaba_a", words=controller.feedback_words, pairs="one", name="lower outputs")
+    net.project(
+        negative, outputs, receptor="gaba_a", words=controller.feedback_words, pairs="one", name="lower outputs"
+    )
     return Circuit(net, task.n_sources, n_units, k)

@@ -23,7 +23,9 @@ class Evaluation:
     decisions: np.ndarray
 
 
-def evaluate(session: Session, rates: np.ndarray, labels: np.ndarray, *, control: bool = False, tick=None) -> Evaluation:
+def evaluate(
+    session: Session, rates: np.ndarray, labels: np.ndarray, *, control: bool = False, tick=None
+) -> Evaluation:
     """Present a split once to every die, without learning.
 
     Parameters

@@ -33,7 +33,7 @@ USUAL = {
     "binary": (Budget(200, 4, 100), Schedule(settle=0.1, decide=0.5, gap=0.05, gated=False)),
     "yinyang": (Budget(), Schedule()),
 }
-DEFAULT_ETA = {"chip": 1.0, "host": 0.3}
+DEFAULT_ETA = {"chip": 1.0, "host": 0.15}
 Tick = Callable[[str, int, int], None]
 
 
@@ -72,9 +72,9 @@ class Settings:
     temperature: float = ROOM
     budget: Budget | None = None
     schedule: Schedule | None = None
-    controller: Controller = Controller()
+    controller: Controller = field(default_factory=Controller)
     eta: float | None = None
-    host: HostRule = HostRule()
+    host: HostRule = field(default_factory=HostRule)
     permute_labels: bool = False
     inject: bool = True
     dt: float = 2e-4
@@ -129,6 +129,10 @@ def learn(settings: Settings, tick: Tick | None = None) -> xr.Dataset:
     """
     if settings.split not in ("validation", "test"):
         raise InputError(f"split is '{settings.split}'; allowed 'validation' or 'test'")
+    if settings.host.weights == "tied" and place(settings)[1] == "chip":
+        raise InputError(
+            "tied weights need one shadow at the host; plastic synapses learn each on its own. Use --where host"
+        )
     tick = tick or (lambda stage, done, total: None)
     device, where = place(settings)
     task = load_task(settings.task)
@@ -140,7 +144,11 @@ def learn(settings: Settings, tick: Tick | None = None) -> xr.Dataset:
     ]
     calibration = _calibrate(chips, mapped, settings, tick)
     emulator = Emulator(
-        chips, mapped, noise_seeds=settings.noise_seeds, setting=calibration.setting if calibration else None, dt=settings.dt
+        chips,
+        mapped,
+        noise_seeds=settings.noise_seeds,
+        setting=calibration.setting if calibration else None,
+        dt=settings.dt,
     )
     emulator.inject(settings.inject)
     budget, schedule = usual(task.name)
@@ -165,7 +173,9 @@ def _calibrate(chips: list[Chip], mapped, settings: Settings, tick: Tick) -> Cal
 
 def _seed_sequences(settings: Settings) -> list[np.random.SeedSequence]:
     return [
-        np.random.SeedSequence([settings.seed, chip, noise]) for chip in settings.chip_seeds for noise in settings.noise_seeds
+        np.random.SeedSequence([settings.seed, chip, noise])
+        for chip in settings.chip_seeds
+        for noise in settings.noise_seeds
     ]
 
 
@@ -194,8 +204,6 @@ def _once_a_die(calibration: Calibration | None, settings: Settings) -> Ledger:
 def _learner(session: Session, where: str, settings: Settings) -> ChipLearner | HostLearner:
     eta = DEFAULT_ETA[where] if settings.eta is None else settings.eta
     if where == "chip":
-        if settings.host.weights == "tied":
-            raise InputError("tied weights need one shadow at the host; plastic synapses learn each on its own. Use --where host")
         return ChipLearner(session, eta)
     return HostLearner(session, replace(settings.host, eta=eta))
 
@@ -211,7 +219,9 @@ def _measure(session: Session, task: Task, settings: Settings, tick: Tick) -> di
     def over(split: str, control: bool) -> Evaluation:
         labels = task.splits[split][1]
         stage = f"{split}{' under control' if control else ''}"
-        return evaluate(session, task.rates[split], labels, control=control, tick=lambda done: tick(stage, done, len(labels)))
+        return evaluate(
+            session, task.rates[split], labels, control=control, tick=lambda done: tick(stage, done, len(labels))
+        )
 
     validation = over("validation", False)
     free = over("test", False) if settings.split == "test" else validation
@@ -242,7 +252,7 @@ def _describe(settings: Settings, emulator: Emulator, circuit: Circuit, calibrat
 
 def _dataset(result: dict, settings: Settings, emulator: Emulator, task: Task) -> xr.Dataset:
     coords = {name: result.pop(name) for name in ("checkpoint", "chip_seed", "noise_seed")}
-    reference = stored(task.name)
+    reference = stored(task.name, settings.split)
     result |= {
         "accuracy_linear": ((), reference["softmax"]),
         "accuracy_ann": ((), reference["ann"]),

@@ -1,14 +1,14 @@
 """Where the update happens: in plastic synapses on the chip, or at a host that rewrites CAM words.
 
-Both follow Haag et al. 2026 (arXiv 2603.24113): w <- w + eta I_fb at every presynaptic spike, while the learn-enable line
-is high.  The sign comes from the feedback current alone, the credit from presynaptic timing.
+Both follow Haag et al. 2026 (arXiv 2603.24113): w <- w + eta I_fb at every presynaptic spike, while the learn-enable
+line is high.  The sign comes from the feedback current alone, the credit from presynaptic timing.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from chipemu.emulator import TrainedImage, Window
+from chipemu.emulator import Window
 from chipemu.errors import InputError
 from chipemu.kernels.run import Events
 from chipemu.kernels.traces import feedback_products
@@ -16,6 +16,7 @@ from chipemu.learning.circuit import TRAINED
 from chipemu.learning.session import Session
 from chipemu.ledger import Ledger
 from chipemu.parameters import nominal_charge, nominal_decay
+from chipemu.weight_memory import TrainedImage
 
 WEIGHTS = ("independent", "tied")
 SIGNALS = ("presynaptic_spike", "feedback_current", "learn_enable")
@@ -34,7 +35,7 @@ class HostRule:
     upload : time the chip runs on while the image is rewritten [s]; Zendrikov 2024 measured 0.1 to 0.2 s
     """
 
-    eta: float = 0.3
+    eta: float = 0.15
     forget: float = 0.002
     weights: str = "independent"
     policy: str = "greedy"
@@ -49,8 +50,8 @@ class ChipLearner:
         missing = [signal for signal in SIGNALS if signal not in device.signals]
         if missing or device.plastic is None:
             raise InputError(
-                f"learning on the chip reads the local signals {', '.join(SIGNALS)}; {device.name} ({device.path}) does not offer "
-                f"{', '.join(missing) or 'plastic synapses'}. Use --device dynapse1-plastic, or --where host"
+                f"learning on the chip reads the local signals {', '.join(SIGNALS)}; {device.name} ({device.path}) does "
+                f"not offer {', '.join(missing) or 'plastic synapses'}. Use --device dynapse1-plastic, or --where host"
             )
         self.session = session
         session.emulator.set_learning_rate(eta)
@@ -96,7 +97,9 @@ class HostLearner:
     def teach(self, inputs: np.ndarray, targets: np.ndarray, teach: np.ndarray, active: np.ndarray) -> Window:
         """The second part of a window: count, then update and upload for the dies in ``teach``."""
         session = self.session
-        window, events = session.play(inputs, targets, teach, session.schedule.decide, active=active, record=bool(teach.any()))
+        window, events = session.play(
+            inputs, targets, teach, session.schedule.decide, active=active, record=bool(teach.any())
+        )
         if teach.any():
             self._update(self._products(window, events), teach)
         return window
@@ -134,9 +137,9 @@ class HostLearner:
         weights = emulator.weights()[TRAINED].astype(float)
         for run in np.flatnonzero(taught):
             table = self.shadow[run]
-            if emulator.rounds_weights:
+            if emulator.mapped.device.weights == "words":
                 table = np.floor(table + session.rng[run].random(table.shape))
-            weights[run] = session.circuit.weight_pairs(table[None])[0]
+            weights[run] = table.reshape(-1)
         emulator.upload({TRAINED: weights}, policy=self.rule.policy)
         emulator.ledger += Ledger(host_operations=taught.astype(np.int64))
         silent = np.zeros((session.n_runs, session.circuit.n_inputs))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 class Schedule:
     """Phases of a presentation, all lengths in seconds.
 
-    The free phase decides with the feedback off; the controlled phase follows where the schedule asks for it, on the same
-    input, with the feedback on; its second part raises the learn-enable line.  A silent gap ends every presentation: the
-    state of the chip is never reset.
+    The free phase decides with the feedback off; the controlled phase follows where the schedule asks for it, on the
+    same input, with the feedback on; its second part raises the learn-enable line.  A silent gap ends every
+    presentation: the state of the chip is never reset.
 
     Attributes
     ----------

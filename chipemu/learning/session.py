@@ -12,7 +12,7 @@ from chipemu.stimulus import regular
 class Session:
     """Dies with the control circuit, driven presentation by presentation.
 
-    Every run draws the phases of its spike trains from its own generator, so that a run does not depend on its neighbours.
+    Every run draws the phases of its spike trains from its own generator, so that it does not depend on its neighbours.
 
     Parameters
     ----------

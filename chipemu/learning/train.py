@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chipemu.emulator import TrainedImage
 from chipemu.learning.evaluate import evaluate
 from chipemu.learning.rules import ChipLearner, HostLearner
 from chipemu.learning.session import Session
 from chipemu.ledger import Ledger
+from chipemu.weight_memory import TrainedImage
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,11 @@ def train(session: Session, learner: ChipLearner | HostLearner, rates, labels, b
     wrong = np.zeros(session.n_runs, np.int64)
     best = learner.store()
     for c in range(budget.checkpoints):
-        ticked = (lambda done, before=c * stretch: tick("train", before + done, budget.checkpoints * stretch)) if tick else None
+        ticked = (
+            (lambda done, before=c * stretch: tick("train", before + done, budget.checkpoints * stretch))
+            if tick
+            else None
+        )
         wrong += train_stretch(session, learner, deck, rates["train"], labels["train"], stretch, ticked)
         history[:, c] = evaluate(session, x, y).accuracy
         better = history[:, c] > history[:, :c].max(1, initial=-1.0)
