@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from chipemu.chip import Chip
-from chipemu.errors import InputError, RunError
+from chipemu.errors import InputError, RunError, UnknownNameError
 from chipemu.kernels import layout as at
 from chipemu.kernels.jit import kernel_hash
 from chipemu.kernels.layout import LANES, N_FIELDS
@@ -20,7 +20,7 @@ from chipemu.ledger import Ledger
 from chipemu.mapping import MappedNetwork
 from chipemu.parameters import PADDING, BiasSetting, load_points, neuron_fields, nominal_charge, point_setting
 from chipemu.recording import build_dataset, probe_fields, probe_values
-from chipemu.stimulus import EventList, regular, steps
+from chipemu.stimulus import EventList, check_events, regular, steps
 from chipemu.units import PA, show, thermal_voltage
 from chipemu.weight_memory import TrainedImage, WeightMemory
 from chipemu.wiring import Lanes
@@ -88,6 +88,12 @@ class Emulator:
     ):
         if not chips or not len(noise_seeds):
             raise InputError("an emulator needs at least one chip and one noise seed")
+        if precision not in _PRECISION:
+            raise UnknownNameError("precision", precision, _PRECISION)
+        if not 0 < dt < 1:
+            raise InputError(
+                f"time step {show(dt, 's')} is not usable; give more than 0 s and less than 1 s, e.g. 100 us"
+            )
         if any(chip.device.hash != mapped.device.hash for chip in chips):
             raise InputError(
                 f"the network is mapped on {mapped.device.name}, but a chip is of another device or version"
@@ -204,6 +210,7 @@ class Emulator:
         """
         active = np.ones(self.n_runs, bool) if active is None else np.asarray(active, bool)
         n_steps = steps(duration, self.dt)
+        check_events(events, self.n_runs, self.mapped.n_sources, n_steps)
         n_lanes = self._lanes.n_lanes
         # a neuron cannot spike more often than its dead time allows
         t_ref = float(self._lanes.fields(self.state, at.T_REF).min(initial=1e9)) if record else 1.0

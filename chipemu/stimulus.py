@@ -20,10 +20,27 @@ def steps(duration: float, dt: float) -> int:
     InputError
         If the duration is not positive or no whole number of steps.
     """
-    n = round(duration / dt)
-    if not np.isfinite(duration) or n < 1 or abs(duration - n * dt) > 1e-6 * dt * max(n, 1):
+    n = round(duration / dt) if np.isfinite(duration) else 0
+    if n < 1 or abs(duration - n * dt) > 1e-6 * dt * max(n, 1):
         raise InputError(f"duration {show(duration, 's')} is not a positive whole number of steps of {show(dt, 's')}")
     return n
+
+
+def check_events(events: Events, n_runs: int, n_sources: int, n_steps: int) -> None:
+    """Refuse events that do not belong to a call: a kernel reads them without looking at bounds.
+
+    Raises
+    ------
+    InputError
+        If they are of another number of runs, or name a source or a step that does not exist.
+    """
+    given = len(events.offset) - 1
+    if given != n_runs:
+        raise InputError(f"events of {given} {'run' if given == 1 else 'runs'} for an emulator of {n_runs}")
+    if len(events.step) and not 0 <= events.source.min() <= events.source.max() < n_sources:
+        raise InputError(f"events name source {events.source.max()}; the network has sources 0 to {n_sources - 1}")
+    if len(events.step) and not 0 <= events.step.min() <= events.step.max() < n_steps:
+        raise InputError(f"events reach step {events.step.max()}; the call has steps 0 to {n_steps - 1}")
 
 
 def _rates(rates: np.ndarray, dt: float) -> np.ndarray:
