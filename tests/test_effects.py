@@ -1,0 +1,161 @@
+"""Every non-ideality has a switch that changes exactly the arrays it lists, and moves something one can see."""
+
+import numpy as np
+import pytest
+
+from chipemu.bias import current
+from chipemu.chip import sample_chip
+from chipemu.device import load_device, load_point
+from chipemu.effects import EFFECTS, GROUPS, switches
+from chipemu.emulator import Emulator
+from chipemu.errors import InputError, UnknownNameError
+from chipemu.kernels import layout as at
+from chipemu.mapping import map_network
+from chipemu.network import Network
+from chipemu.stimulus import EventList
+from chipemu.validation.testbench import set_dc, silence
+from chipemu.wiring import Lanes
+
+ARRAYS = {name for effect in EFFECTS.values() for name in effect.changes}
+# calibration is a procedure on a finished die, tested with its own module
+ON_THE_DIE = [name for name in EFFECTS if name != "calibration"]
+
+
+@pytest.fixture(scope="module")
+def device():
+    return load_device("dynapse1")
+
+
+@pytest.fixture(scope="module")
+def mapped(device):
+    """300 neurons of one point, so that two cores hold the same biases."""
+    net = Network("effects")
+    inputs, cells = net.sources("inputs", 1), net.population("cells", 300, point="mismatch-fit")
+    net.project_signed(inputs, cells, positive="ampa", negative="gaba_b", name="weights")
+    return map_network(net, device)
+
+
+@pytest.fixture(scope="module")
+def build(device, mapped):
+    def build(*effects, seeds=(1,), weight=8):
+        """Dies on which nothing but these effects acts."""
+        without = [name for name in EFFECTS if name not in effects]
+        point = load_point("mismatch-fit", device)
+        chips = [sample_chip(device, seed, without=without, temperature=point.temperature) for seed in seeds]
+        emulator = Emulator(chips, mapped, precision="float64")
+        emulator.upload({"weights": np.full(300, weight)})
+        return emulator
+
+    return build
+
+
+def arrays(emulator):
+    chip, lanes = emulator.chips[0], Lanes(emulator.mapped)
+    return {
+        "neuron_factor": np.array(list(chip.neuron_factor.values())),
+        "core_factor": np.array(list(chip.core_factor.values())),
+        "slot_factor": chip.slot_factor(emulator.mapped.address),
+        "membrane_kick": lanes.fields(emulator.state, at.MEMBRANE_KICK),
+        "input_kick": lanes.fields(emulator.state, at.OU_KICK),
+        "bias_current": emulator.setting.currents,
+    }
+
+
+def changed(one, other):
+    return {name for name in one if not np.array_equal(one[name], other[name])}
+
+
+def test_every_listed_array_is_looked_at(build):
+    assert set(arrays(build())) == ARRAYS
+
+
+@pytest.mark.parametrize("effect", ON_THE_DIE)
+def test_a_switch_changes_exactly_the_arrays_it_lists(build, effect):
+    assert changed(arrays(build()), arrays(build(effect))) == set(EFFECTS[effect].changes)
+
+
+def held_voltage(emulator, dc=100e-12, duration=0.3):
+    """V_mem at a fixed point (run, neuron, time) [V]."""
+    set_dc(emulator, [dc] * emulator.n_runs)
+    emulator.advance(silence(emulator, duration), duration)
+    return emulator.run(silence(emulator, 0.02), 0.02, ("V_mem",), every=1e-3).V_mem.values
+
+
+def test_without_effects_all_neurons_are_one(build):
+    assert np.ptp(held_voltage(build(seeds=(1, 2)))[:, :, -1]) < 1e-12
+
+
+def test_mismatch_within_cores_is_seen_from_neuron_to_neuron(build):
+    voltage = held_voltage(build("mismatch_within_core"))
+    assert voltage[0, :, -1].std() > 1e-3
+    assert np.ptp(voltage, axis=2).max() < 1e-4
+
+
+def test_mismatch_between_cores_is_seen_from_core_to_core(build, mapped):
+    voltage = held_voltage(build("mismatch_between_cores"))[0, :, -1]
+    cores = [voltage[mapped.address[:, 0] == core] for core in np.unique(mapped.address[:, 0])]
+    assert len(cores) == 2
+    assert all(np.ptp(core) < 1e-9 for core in cores)
+    assert abs(cores[0][0] - cores[1][0]) > 1e-3
+
+
+def test_mismatch_between_dies_is_seen_from_die_to_die(build):
+    voltage = held_voltage(build("mismatch_between_dies", seeds=(1, 2)))[:, :, -1]
+    assert np.ptp(voltage, axis=1).max() < 1e-9
+    assert abs(voltage[0, 0] - voltage[1, 0]) > 1e-4
+
+
+def test_slot_mismatch_is_seen_in_the_pulse_and_averages_over_words(build):
+    spread = {}
+    for words in (1, 16):
+        emulator = build("mismatch_slot", weight=words)
+        current = emulator.run(EventList([0.0], [0]), 1e-3, ("I_ampa",)).I_ampa.values[0, :, 0]
+        spread[words] = current.std() / current.mean()
+    assert spread[1] == pytest.approx(0.03, rel=0.5)
+    assert 2 < spread[1] / spread[16] < 8
+
+
+@pytest.mark.parametrize("effect", ["thermal_noise", "input_noise"])
+def test_noise_is_seen_in_time(build, effect):
+    assert 1e-5 < held_voltage(build(effect)).std(axis=2).mean() < 1e-2
+
+
+def test_rounding_of_biases_moves_all_neurons_alike(build):
+    exact, rounded = held_voltage(build()), held_voltage(build("bias_quantisation"))
+    assert np.ptp(rounded[:, :, -1]) < 1e-9
+    assert 1e-5 < abs(rounded[0, 0, -1] - exact[0, 0, -1]) < 5e-3
+
+
+def test_rounded_biases_are_codes_of_the_generator(build, device):
+    setting = build("bias_quantisation").setting
+    used = setting.codes[0][setting.codes[0, :, :, 0] >= 0]
+    assert len(used) == 2 * len(setting.names)
+    core = np.flatnonzero(setting.codes[0, :, 0, 0] >= 0)[0]
+    for bias, code in enumerate(setting.codes[0, core]):
+        assert setting.currents[0, core, bias] == current(device.bias_generator, *code)
+
+
+def test_groups_name_effects():
+    assert set(GROUPS) == {"mismatch", "noise", "quantisation"}
+    assert all(member in EFFECTS for members in GROUPS.values() for member in members)
+
+
+def test_switching_off_wins_over_scaling():
+    assert switches(without=["mismatch"], scale={"mismatch_slot": 3}).scale("mismatch_slot") == 0
+    assert switches(scale={"mismatch": 3}).scale("mismatch_within_core") == 3
+    assert not switches(scale={"noise": 0}).on("thermal_noise")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"without": ["nois"]}, UnknownNameError, "nearest: noise"),
+        ({"scale": {"noise": float("nan")}}, InputError, "scale of effect 'noise' is nan; allowed 0 to 100"),
+        ({"scale": {"noise": 101}}, InputError, "allowed 0 to 100"),
+        ({"scale": {"calibration": 2}}, InputError, "effect 'calibration' is on or off, not scaled by 2"),
+    ],
+)
+def test_bad_switches_are_refused(options, error, message):
+    with pytest.raises(error) as caught:
+        switches(**options)
+    assert message in str(caught.value)
