@@ -125,7 +125,8 @@ def neuron_fields(
         worst = int(np.argmax(pulse))
         raise InputError(
             f"pulse width of {show(float(pulse[worst]) / MS, 's')} on core {address[worst, 0]}, neuron "
-            f"{address[worst, 1]} is longer than the time step {show(dt, 's')}; raise bias PULSE_PWLK_P, or take a longer dt"
+            f"{address[worst, 1]} is longer than the time step {show(dt, 's')}; raise bias PULSE_PWLK_P, or "
+            "take a longer dt"
         )
     charge_unit = const["C_mem"] * PF * u_t / kappa  # pA ms
     fields = {

@@ -8,7 +8,7 @@ a target train of its own (the ten trains of a unit have one rate and interleave
 
 so the feedback current of a neuron is I_nmda - I_gaba_a, and trained weights keep AMPA and GABA_B.  A pair takes two
 CAM words of an output neuron and leaves 62; ten-to-ten controllers would leave 44, and because they see only the sum
-over the unit, mismatch lets the weights of its neurons drift apart to the word limit along directions the sum does not show.
+over the unit, mismatch lets the weights of its neurons drift apart to the word limit, where the sum shows nothing.
 A gate source holds the controllers silent through their GABA_A shunt wherever feedback must be off.
 """
 

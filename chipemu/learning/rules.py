@@ -50,8 +50,8 @@ class ChipLearner:
         missing = [signal for signal in SIGNALS if signal not in device.signals]
         if missing or device.plastic is None:
             raise InputError(
-                f"learning on the chip reads the local signals {', '.join(SIGNALS)}; {device.name} ({device.path}) does "
-                f"not offer {', '.join(missing) or 'plastic synapses'}. Use --device dynapse1-plastic, or --where host"
+                f"learning on the chip reads the local signals {', '.join(SIGNALS)}; {device.name} ({device.path}) "
+                f"does not offer {', '.join(missing) or 'plastic synapses'}. Use --device dynapse1-plastic, or --where host"
             )
         self.session = session
         session.emulator.set_learning_rate(eta)

@@ -20,11 +20,13 @@ class Budget:
     presentations : training presentations of every run
     checkpoints : how often validation is measured and an image kept, evenly spaced
     validation : presentations of the validation split used at a checkpoint
+    finalists : best checkpoints of each run that are measured again on the whole validation split
     """
 
     presentations: int = 3000
-    checkpoints: int = 30
-    validation: int = 250
+    checkpoints: int = 60
+    validation: int = 150
+    finalists: int = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +38,14 @@ class Training:
     history : (run, checkpoint) validation accuracy, feedback off
     seen : (checkpoint,) presentations before each checkpoint
     best : the image of each run's best checkpoint
+    validation : (run,) its accuracy on the whole validation split, feedback off
     wrong : (run,) training presentations decided wrongly
     """
 
     history: np.ndarray
     seen: np.ndarray
     best: TrainedImage
+    validation: np.ndarray
     wrong: np.ndarray
 
 
@@ -112,16 +116,31 @@ def train(session: Session, learner: ChipLearner | HostLearner, rates, labels, b
     x, y = rates["validation"][: budget.validation], labels["validation"][:, : budget.validation]
     history = np.zeros((session.n_runs, budget.checkpoints))
     wrong = np.zeros(session.n_runs, np.int64)
-    best = learner.store()
+    images = []
     for c in range(budget.checkpoints):
-        ticked = (
-            (lambda done, before=c * stretch: tick("train", before + done, budget.checkpoints * stretch))
-            if tick
-            else None
-        )
+        ticked = _shifted(tick, c * stretch, budget.checkpoints * stretch)
         wrong += train_stretch(session, learner, deck, rates["train"], labels["train"], stretch, ticked)
         history[:, c] = evaluate(session, x, y).accuracy
-        better = history[:, c] > history[:, :c].max(1, initial=-1.0)
-        best = best.where(better, learner.store())
+        images.append(learner.store())
+    best, validation = _choose(session, learner, images, history, rates, labels, min(budget.finalists, len(images)))
+    return Training(history, stretch * (1 + np.arange(budget.checkpoints)), best, validation, wrong)
+
+
+def _shifted(tick, before: int, total: int):
+    return (lambda done: tick("train", before + done, total)) if tick else None
+
+
+def _choose(session, learner, images, history, rates, labels, finalists: int) -> tuple[TrainedImage, np.ndarray]:
+    """Each run's best image among its best checkpoints, by the whole validation split; it is left on the die."""
+    order = np.argsort(-history, axis=1, kind="stable")[:, :finalists]
+    best, score = images[0], np.full(session.n_runs, -1.0)
+    for rank in range(finalists):
+        candidate = images[0]
+        for c, image in enumerate(images):
+            candidate = candidate.where(order[:, rank] == c, image)
+        learner.restore(candidate)
+        accuracy = evaluate(session, rates["validation"], labels["validation"]).accuracy
+        best = best.where(accuracy > score, candidate)
+        score = np.maximum(score, accuracy)
     learner.restore(best)
-    return Training(history, stretch * (1 + np.arange(budget.checkpoints)), best, wrong)
+    return best, score
