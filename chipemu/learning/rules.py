@@ -19,6 +19,7 @@ from chipemu.parameters import nominal_charge, nominal_decay
 from chipemu.weight_memory import TrainedImage
 
 WEIGHTS = ("independent", "tied")
+SAMPLE = 1e-3  # s, time for which an input spike samples the estimated feedback current
 SIGNALS = ("presynaptic_spike", "feedback_current", "learn_enable")
 
 
@@ -28,7 +29,7 @@ class HostRule:
 
     Attributes
     ----------
-    eta : CAM words for each pC of estimated feedback charge seen at input spikes
+    eta : CAM words for each pC of estimated feedback charge, which every input spike samples for 1 ms
     forget : fraction of the shadow weight lost at each update; removes directions the error cannot see
     weights : ``"independent"`` for every output neuron, or ``"tied"`` within a unit (one shadow, rounded ten times)
     policy : what happens when the 64 words run out, see ``MappedNetwork.image``
@@ -51,7 +52,8 @@ class ChipLearner:
         if missing or device.plastic is None:
             raise InputError(
                 f"learning on the chip reads the local signals {', '.join(SIGNALS)}; {device.name} ({device.path}) "
-                f"does not offer {', '.join(missing) or 'plastic synapses'}. Use --device dynapse1-plastic, or --where host"
+                f"does not offer {', '.join(missing) or 'plastic synapses'}. Use --device dynapse1-plastic, or "
+                "--where host"
             )
         self.session = session
         session.emulator.set_learning_rate(eta)
@@ -89,8 +91,9 @@ class HostLearner:
         emulator, circuit = session.emulator, session.circuit
         device, point = emulator.mapped.device, emulator.points["output"]
         self._tau = np.array([nominal_decay(device, point, r) for r in ("nmda", "gaba_a")]) / emulator.dt
-        # current of one spike right after it, pA times the 1 ms a CAM pulse is credited with: a charge in pC x 1e-3
-        self._jump = nominal_charge(device, point, "nmda") / nominal_decay(device, point, "nmda") * 1e12
+        # charge that one input spike sees right after one controller spike: initial current times the sampling time
+        jump = nominal_charge(device, point, "nmda") / nominal_decay(device, point, "nmda")
+        self._sampled = jump * SAMPLE * 1e12
         n_out = circuit.n_units * circuit.n_per_unit
         self.shadow = np.zeros((session.n_runs, n_out, circuit.n_inputs))
 
@@ -117,7 +120,7 @@ class HostLearner:
             events.offset, events.step, events.source, self.session.circuit.n_inputs,
             offset, window.step[kept], unit, np.where(is_positive, 1.0, -1.0)[kept], self._tau, out,
         )  # fmt: skip
-        return out * self._jump * 1e-3
+        return out * self._sampled
 
     def _update(self, products: np.ndarray, teach: np.ndarray) -> None:
         rule, session = self.rule, self.session
