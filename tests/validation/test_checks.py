@@ -1,0 +1,147 @@
+"""Rows and reference tables: form, sources, and what is refused."""
+
+import dataclasses
+import importlib.resources
+import math
+
+import pytest
+
+from chipemu import library
+from chipemu.device import load_device, load_point
+from chipemu.errors import InputError, UnknownNameError
+from chipemu.validation import Check, run_checks
+from chipemu.validation.check import COLUMNS, Target, target, targets
+from chipemu.validation.suite import SUBJECTS
+
+TABLES = ["soma", "synapse", "epsp_words", "mismatch", "rate_cv", "noise", "timestep"]
+ROW_KEYS = ("name", "operating_point", "expected", "got", "tolerance", "unit", "source", "passed")
+
+LINE = Target("rate", "ds-fi", 300.0, "pA", 35.0, 0.7, "Hz", "computed")
+
+
+def test_a_row_has_the_keys_that_the_command_prints():
+    assert tuple(field.name for field in dataclasses.fields(Check)) == ROW_KEYS
+
+
+@pytest.mark.parametrize(("got", "passed"), [(35.0, True), (35.7, True), (34.3, True), (35.71, False), (34.2, False)])
+def test_a_row_passes_within_its_tolerance(got, passed):
+    row = LINE.compare(got)
+    assert row.passed is passed
+    assert (row.name, row.got, row.expected, row.unit) == ("rate, 300 pA", got, 35.0, "Hz")
+
+
+@pytest.mark.parametrize("got", [math.nan, math.inf, -math.inf])
+def test_what_could_not_be_measured_does_not_pass(got):
+    assert LINE.compare(got).passed is False
+
+
+def test_a_line_without_drive_is_called_by_its_measurement():
+    assert dataclasses.replace(LINE, drive=math.nan, drive_unit="").name == "rate"
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_tables_are_complete_and_sourced(table):
+    device = load_device("dynapse1")
+    for line in targets(table):
+        assert line.check
+        assert len(line.source) > 10
+        assert line.unit
+        assert math.isfinite(line.expected)
+        assert line.tolerance >= 0
+        assert math.isnan(line.drive) == (not line.drive_unit)
+        if line.operating_point != "lognormal":
+            assert load_point(line.operating_point, device).name == line.operating_point
+
+
+def test_every_table_is_described_and_belongs_to_a_test():
+    from pathlib import Path
+
+    folder = importlib.resources.files("chipemu.data.reference")
+    names = {entry.name for entry in folder.iterdir() if entry.name.endswith(".csv")}
+    assert {f"{table}.csv" for table in TABLES} <= names
+    described = (Path(__file__).parents[2] / "data" / "README.md").read_text()
+    assert all(f"`reference/{table}.csv`" in described for table in TABLES)
+
+
+def test_f_i_tolerances_are_the_larger_of_two_percent_and_half_a_hertz():
+    for line in targets("soma", "f-I"):
+        assert line.tolerance == pytest.approx(max(0.02 * line.expected, 0.5), rel=1e-3)
+
+
+def test_rheobases_follow_from_the_fixed_points():
+    # largest fixed-point current I_in(x) = (I_tau - I_fb(x)) (1 + x / I_gain), with the constants of ds-fi in pA
+    import numpy as np
+
+    x = np.linspace(1, 2000, 200_000)
+    feedback = 100 / (1 + np.exp(-(x - 1000) / 20))
+    expected = [line.expected for line in targets("soma", "rheobase")]
+    assert expected[0] == pytest.approx(((5 - feedback) * (1 + x / 20)).max(), rel=3e-3)
+    assert expected[1] == 5 * (1 + 2000 / 20)
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ("a,b\n1,2\n", InputError, "data/reference/soma.csv has columns ['a', 'b']; expected check, operating_point"),
+        (",".join(COLUMNS) + "\nf-I,ds-fi,1,pA,x,1,Hz,s\n", InputError, "data/reference/soma.csv, line 2: could not"),
+        (",".join(COLUMNS) + "\nf-I,ds-fi\n", InputError, "line 2: "),
+        (
+            ",".join(COLUMNS) + "\nf-J,ds-fi,1,pA,1,1,Hz,s\n",
+            UnknownNameError,
+            "unknown measurement 'f-I'; nearest: f-J",
+        ),
+    ],
+)
+def test_malformed_tables_are_refused(monkeypatch, text, error, message):
+    monkeypatch.setattr(library, "find_data", lambda name: text)
+    with pytest.raises(error) as caught:
+        targets("soma", "f-I")
+    assert message in str(caught.value)
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(UnknownNameError, match=r"nearest: soma.csv"):
+        targets("somma")
+    with pytest.raises(UnknownNameError, match="unknown subject of checks 'noises'; nearest: noise"):
+        run_checks(subjects=["noises"])
+    with pytest.raises(UnknownNameError, match="unknown device"):
+        run_checks("dynapse7")
+    with pytest.raises(ValueError, match="too many values"):
+        target("soma", "f-I")
+
+
+def test_rows_about_effects_a_device_lacks_are_left_out():
+    names = {row.name for row in run_checks("ideal", subjects=["noise", "mismatch"])}
+    assert names == {"sampled CV over requested, 0.08 sigma(ln)", "sampled CV over requested, 0.18 sigma(ln)",
+                     "sampled CV over requested, 0.3 sigma(ln)"}  # fmt: skip
+
+
+@pytest.mark.parametrize("subject", [name for name in SUBJECTS if name != "mismatch"])
+def test_the_emulator_agrees_with_its_references(subject):
+    rows = run_checks("dynapse1", subjects=[subject])
+    assert len(rows) >= 3
+    assert [row for row in rows if not row.passed] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("device", ["dynapse1", "dynapse1-plastic", "ideal"])
+def test_all_checks_pass_on_every_device(device):
+    rows = run_checks(device)
+    assert [row for row in rows if not row.passed] == []
+    assert len({(row.name, row.operating_point) for row in rows}) == len(rows)
+
+
+def test_a_wrong_circuit_fails_the_check(monkeypatch):
+    # a soma with 10 % more leak: rates, rheobase and slope all miss
+    import chipemu.parameters as parameters
+    from chipemu.kernels import layout as at
+
+    right = parameters.neuron_fields
+
+    def leaky(*arguments):
+        fields = right(*arguments)
+        return fields | {at.I_TAU: 1.1 * fields[at.I_TAU]}
+
+    monkeypatch.setattr("chipemu.emulator.neuron_fields", leaky)
+    failed = {row.name for row in run_checks("dynapse1", subjects=["soma"]) if not row.passed}
+    assert {"rheobase", "membrane decay slope after DC", "f-I, 250 pA"} <= failed
