@@ -80,9 +80,12 @@ def test_policy_error_refuses_what_does_not_fit_and_changes_nothing(emulator):
 
 
 def test_restore_brings_back_weights_and_the_slots_that_held_them(emulator):
-    emulator.upload({"weights": WEIGHTS})
+    # a history that leaves the words elsewhere than a first upload puts them
+    for history in (3 * np.abs(WEIGHTS), np.roll(WEIGHTS, 4), WEIGHTS):
+        emulator.upload({"weights": history})
     image, amplitude = emulator.store(), emulator._memory.amplitude.copy()
-    emulator.upload({"weights": -WEIGHTS})
+    emulator.upload({"weights": np.zeros(12)})
+    emulator.upload({"weights": WEIGHTS})
     assert not np.array_equal(emulator._memory.amplitude, amplitude)
     emulator.restore(image)
     assert np.array_equal(emulator.weights()["weights"][0], WEIGHTS)
