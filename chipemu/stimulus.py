@@ -103,7 +103,9 @@ def regular(rates: np.ndarray, duration: float, dt: float, phase: np.ndarray | N
 
 
 def poisson(rates: np.ndarray, duration: float, dt: float, seed: int, first_step: int = 0) -> Events:
-    """Poisson trains (at most one spike a step and source), keyed by seed, run, source and absolute step.
+    """Poisson trains (at most one spike a step and source), keyed by seed, source and absolute step.
+
+    Runs at equal rates hear the same trains, so a die does not hear something else in company.
 
     Examples
     --------

@@ -63,7 +63,9 @@ class WeightMemory:
             )
 
     def _typed(self, weights: np.ndarray) -> np.ndarray:
-        return weights if self._mapped.device.weights == "float" else np.asarray(weights).astype(np.int64)
+        # whole numbers become integers; anything else goes on as it is, for the mapper to refuse on a device with words
+        whole = self._mapped.device.weights == "words" and np.array_equal(weights, np.rint(weights))
+        return np.asarray(weights, np.int64) if whole else np.asarray(weights)
 
     def write(self, weights: Mapping[str, np.ndarray], policy: str = "greedy", rng=None) -> Ledger:
         """Write an image to every run, words that stay in their slots; returns what it cost each run."""

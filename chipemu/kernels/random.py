@@ -52,7 +52,7 @@ def philox(c0, c1, c2, c3, k0, k1):
 
 @kernel
 def uniform(word, like):
-    """A uniform number in (0, 1) from the upper 24 bits of a word; never 0, so that its logarithm exists."""
+    """A uniform number in (0, 1] from the upper 24 bits of a word; never 0, so that its logarithm exists."""
     return (real(np.int32(word >> np.uint64(8)), like) + real(0.5, like)) * real(2.0**-24, like)
 
 

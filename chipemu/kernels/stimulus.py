@@ -50,7 +50,7 @@ def regular_trains(rate, phase, n_steps, dt, capacity, step, source, count):
 
 @kernel
 def poisson_trains(rate, n_steps, dt, first_step, key_a, capacity, step, source, count):
-    """Events of Bernoulli trains (at most one spike a step), keyed by (seed, run, source, absolute step); see above."""
+    """Events of Bernoulli trains (at most one spike a step), keyed by (seed, source, absolute step), not by run."""
     for run in range(rate.shape[0]):
         n = 0
         like = rate[run, 0]
@@ -58,7 +58,7 @@ def poisson_trains(rate, n_steps, dt, first_step, key_a, capacity, step, source,
             now = np.uint64(first_step + k)
             for s in range(rate.shape[1]):
                 a = philox(
-                    np.uint64(s), now, np.uint64(STREAM_POISSON), np.uint64(0), np.uint64(key_a), np.uint64(run)
+                    np.uint64(s), now, np.uint64(STREAM_POISSON), np.uint64(0), np.uint64(key_a), np.uint64(0)
                 )[0]  # fmt: skip
                 if uniform(a, like) < rate[run, s] * dt:
                     if n < capacity:
