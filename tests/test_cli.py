@@ -117,13 +117,20 @@ def test_learning_on_a_broken_device_writes_nothing(case, chipemu, toml_file):
 
 @pytest.mark.parametrize(("name", "content", "texts"), MAPPING_CASES, ids=[case[0] for case in MAPPING_CASES])
 def test_broken_mapping_file_is_exit_code_2(name, content, texts, chipemu, toml_file, monkeypatch):
-    """No command takes a mapping yet; the way from the loader's error to the exit code is the one that all share."""
+    """The cases are broken placements of a small network, so that network stands in for the task's."""
     path = toml_file(content, f"{name}.toml")
     monkeypatch.setattr(
-        "chipemu.learning.experiment.learn", lambda *_: load_mapping(path, small_network(), load_device("dynapse1"))
+        "chipemu.learning.experiment.load_mapping",
+        lambda given, *_: load_mapping(given, small_network(), load_device("dynapse1")),
     )
-    refused(chipemu("learn", "binary", "--out", "f.h5"), path.name, *texts)
+    refused(chipemu("learn", "binary", "--mapping", path, "--out", "f.h5"), path.name, *texts)
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_mapping_of_another_network_is_refused(chipemu):
+    refused(
+        chipemu("learn", "binary", "--mapping", "yinyang-dynapse1-plastic"), "yinyang-dynapse1-plastic.toml", "network"
+    )
 
 
 STUDY = """

@@ -78,6 +78,9 @@ def learn(
     target_rate: Annotated[str | None, Option(metavar="R", help="asked of the right class, e.g. 40Hz")] = None,
     eta: Annotated[float | None, Option(min=0.0, help="learning rate; by default the usual one of the place")] = None,
     permute_labels: Annotated[bool, Option("--permute-labels", help="ablation: shuffled labels, must fail")] = False,
+    mapping: Annotated[
+        str | None, Option(metavar="M", help="saved placement: name or path; by default placed anew")
+    ] = None,
     no_inject: Annotated[bool, Option("--no-inject", help="ablation: feedback is sensed but not injected")] = False,
     out: Annotated[Path | None, Option(metavar="F.h5", help="write everything measured as HDF5")] = None,
     figure: Annotated[Path | None, Option(metavar="F.png", help="draw the learning curve (.png, .svg, .pdf)")] = None,
@@ -104,6 +107,7 @@ def learn(
         eta=eta,
         permute_labels=permute_labels,
         inject=not no_inject,
+        mapping=mapping,
         numbers=(chips, noise_seeds),
         budget={"presentations": presentations, "checkpoints": checkpoints},
         schedule={"gated": gate and gate is Gate.wrong, "target_rate": rate},

@@ -20,7 +20,7 @@ from chipemu.learning.schedule import Schedule
 from chipemu.learning.session import Session
 from chipemu.learning.train import Budget, Training, train
 from chipemu.ledger import Ledger
-from chipemu.mapping import map_network
+from chipemu.mapping import load_mapping, map_network
 from chipemu.storage import provenance
 from chipemu.tasks import Task, load_task
 from chipemu.variables import label
@@ -57,6 +57,7 @@ class Settings:
     host : numbers of the host's rule
     permute_labels : ablation: labels of train and validation are shuffled, anew for every run
     inject : False senses the feedback current without injecting it into the somata
+    mapping : name or path of a saved placement; None places anew
     dt : time step [s]; at 0.2 ms the rate error of the output neurons stays below 1 % up to 80 Hz (``validation``)
     """
 
@@ -77,6 +78,7 @@ class Settings:
     host: HostRule = field(default_factory=HostRule)
     permute_labels: bool = False
     inject: bool = True
+    mapping: str | None = None
     dt: float = 2e-4
 
 
@@ -137,7 +139,11 @@ def learn(settings: Settings, tick: Tick | None = None) -> xr.Dataset:
     device, where = place(settings)
     task = load_task(settings.task)
     circuit = build_circuit(task, where, settings.controller)
-    mapped = map_network(circuit.network, device)
+    mapped = (
+        load_mapping(settings.mapping, circuit.network, device)
+        if settings.mapping
+        else map_network(circuit.network, device)
+    )
     chips = [
         sample_chip(device, seed, without=settings.without, scale=settings.scale, temperature=settings.temperature)
         for seed in settings.chip_seeds

@@ -171,6 +171,13 @@ def test_a_die_learns_the_same_alone_and_in_company():
         np.testing.assert_array_equal(both[name].values[1], alone[name].values[0])
 
 
+def test_a_shipped_placement_gives_the_bits_of_a_fresh_one():
+    quick = Settings("binary", chip_seeds=(1,), without=("calibration",), budget=Budget(2, 1, 2), schedule=SHORT)
+    fresh, shipped = learn(quick), learn(replace(quick, mapping="binary-dynapse1-plastic"))
+    np.testing.assert_array_equal(fresh["weight"], shipped["weight"])
+    assert fresh.attrs["mapping_hash"] == shipped.attrs["mapping_hash"]
+
+
 def test_evaluation_does_not_learn():
     session = make_session()
     ChipLearner(session, eta=5.0)
