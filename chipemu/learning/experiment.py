@@ -58,7 +58,7 @@ class Settings:
     permute_labels : ablation: labels of train and validation are shuffled, anew for every run
     inject : False senses the feedback current without injecting it into the somata
     mapping : name or path of a saved placement; None places anew
-    dt : time step [s]; at 0.2 ms the rate error of the output neurons stays below 1 % up to 80 Hz (``validation``)
+    dt : time step [s]; at 0.2 ms the rate error of the output neurons stays below 1 % up to 80 Hz (tested)
     """
 
     task: str

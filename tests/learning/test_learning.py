@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chipemu import Emulator, load_device, map_network, sample_chip
+from chipemu import Emulator, Network, load_device, map_network, sample_chip
 from chipemu.errors import InputError, UnknownNameError
 from chipemu.kernels.traces import feedback_products
 from chipemu.learning.circuit import TRAINED, Controller, build_circuit
@@ -176,6 +176,23 @@ def test_a_shipped_placement_gives_the_bits_of_a_fresh_one():
     fresh, shipped = learn(quick), learn(replace(quick, mapping="binary-dynapse1-plastic"))
     np.testing.assert_array_equal(fresh["weight"], shipped["weight"])
     assert fresh.attrs["mapping_hash"] == shipped.attrs["mapping_hash"]
+
+
+@pytest.mark.parametrize(("excite", "inhibit"), [(0.0, 0.0), (50.0, 0.0), (100.0, 50.0), (300.0, 50.0)])
+def test_the_time_step_of_experiments_costs_less_than_one_percent_of_rate(excite, inhibit):
+    net = Network("one")
+    source, cell = net.sources("in", 2), net.population("cell", 1, point="output")
+    net.project(source, cell, receptor="ampa", words=1, pairs=np.array([(0, 0)]), name="excite")
+    net.project(source, cell, receptor="gaba_b", words=1, pairs=np.array([(1, 0)]), name="inhibit")
+    device = load_device("ideal")
+    rates = []
+    for dt in (Settings("binary").dt, 2e-5):
+        emulator = Emulator([sample_chip(device, 0)], map_network(net, device), dt=dt, precision="float64")
+        emulator.run([excite, inhibit], duration=0.5)
+        spikes = emulator.run([excite, inhibit], duration=4.0)["spike_time"].values
+        rates.append((len(spikes) - 1) / (spikes[-1] - spikes[0]))
+    assert 5 < rates[1] < 100
+    assert rates[0] == pytest.approx(rates[1], rel=0.01)
 
 
 def test_evaluation_does_not_learn():
