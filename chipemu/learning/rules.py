@@ -60,8 +60,7 @@ class ChipLearner:
 
     def teach(self, inputs: np.ndarray, targets: np.ndarray, teach: np.ndarray, active: np.ndarray) -> Window:
         """The second part of a window: count, and learn on the dies in ``teach``."""
-        schedule = self.session.schedule
-        duration = schedule.decide
+        duration = self.session.schedule.decide
         window, _ = self.session.play(inputs, targets, teach, duration, active=active, learn=teach)
         return window
 
