@@ -23,6 +23,7 @@ __all__ = [
     "BiasGenerator",
     "Capacity",
     "DeviceSpec",
+    "Energy",
     "Mismatch",
     "Noise",
     "OperatingPoint",
@@ -105,6 +106,18 @@ class Plastic:
 
 
 @dataclass(frozen=True)
+class Energy:
+    """Energy of the operations that an event takes [J]: a neuron generates a spike, encodes one routing word, routes
+    an event to another core, broadcasts it in a core, and a matching synapse extends it to a pulse."""
+
+    generate: float
+    encode: float
+    route: float
+    broadcast: float
+    pulse: float
+
+
+@dataclass(frozen=True)
 class DeviceSpec:
     """A chip design, as its file describes it. Numbers in SI.
 
@@ -128,6 +141,8 @@ class DeviceSpec:
         Constant name to value.
     mismatch, noise, plastic
         What differs between dies, in time, and under learning; ``plastic`` is None without plastic synapses.
+    energy : Energy or None
+        What an event costs; None if the file does not say.
     weights : {"words", "float"}
         Whether a weight is a number of CAM words or any number.
     signals : tuple of str
@@ -151,6 +166,7 @@ class DeviceSpec:
     mismatch: Mismatch
     noise: Noise
     plastic: Plastic | None
+    energy: Energy | None
     weights: str
     signals: tuple[str, ...]
     not_modelled: tuple[str, ...]
@@ -239,6 +255,7 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         mismatch=_mismatch(checked.mismatch, [name for name, entry in biases.items() if entry.parameter]),
         noise=Noise(**_values(checked.noise)) if checked.noise else Noise(0.0, 0.0, 5e-3),
         plastic=Plastic(**_values(checked.plastic)) if checked.plastic else None,
+        energy=Energy(**_values(checked.energy)) if checked.energy else None,
         weights=checked.weights,
         signals=tuple(checked.signals),
         not_modelled=tuple(checked.not_modelled),

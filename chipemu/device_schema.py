@@ -137,6 +137,7 @@ def _addresses(raw: Any) -> tuple[tuple[int, int], ...]:
 
 
 SMALL_CAPACITANCE = quantity("F", 1e-15, 1e-9, '"2 pF"')
+ENERGY = quantity("J", 0.0, 1e-3, '"260 pJ"')
 SIGMA_LN = quantity("", 0.0, 2.0, "0.1")
 
 
@@ -260,6 +261,16 @@ class PlasticSection(Section):
     host_access: choice(True, False)
 
 
+class EnergySection(Section):
+    """Energy of the operations that an event takes."""
+
+    generate: ENERGY
+    encode: ENERGY
+    route: ENERGY
+    broadcast: ENERGY
+    pulse: ENERGY
+
+
 NAME = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="small letters, digits and dashes")]
 SENTENCE = Annotated[str, Field(min_length=1, max_length=500)]
 REFERENCES = Annotated[dict[str, Annotated[str, Field(min_length=1, max_length=1000)]], Field(max_length=200)]
@@ -284,6 +295,7 @@ class DeviceFile(Section):
     mismatch: MismatchSection | None = None
     noise: NoiseSection | None = None
     plastic: PlasticSection | None = None
+    energy: EnergySection | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "DeviceFile":

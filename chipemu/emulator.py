@@ -19,6 +19,7 @@ from chipemu.kernels.run import Clock, Events, Probes, Spikes, run_dies
 from chipemu.ledger import Ledger
 from chipemu.mapping import MappedNetwork
 from chipemu.parameters import PADDING, BiasSetting, load_points, neuron_fields, nominal_charge, point_setting
+from chipemu.power import event_energy
 from chipemu.recording import build_dataset, probe_fields, probe_values
 from chipemu.stimulus import EventList, check_events, regular, steps
 from chipemu.units import PA, show, thermal_voltage
@@ -173,6 +174,20 @@ class Emulator:
     def weights(self) -> dict[str, np.ndarray]:
         """Signed weights that the dies hold now, by trained projection (run, pair)."""
         return self._memory.weights()
+
+    def event_energy(self) -> np.ndarray:
+        """What one event of each sender costs at the weights held now, (run, sender) [J]; NaN if nobody knows.
+
+        Senders are the sources, then the neurons in order of the network; see :func:`chipemu.power.event_energy`.
+        """
+        mapped = self.mapped
+        pulses = self._memory.pulses()
+        if mapped.device.energy is None:
+            return np.full(pulses.shape, np.nan)
+        from_neuron = np.arange(pulses.shape[1]) >= mapped.n_sources
+        destinations = np.array([0] * mapped.n_sources + [len(words) for words in mapped.sram])
+        cores = (mapped.core_mask[:, None] >> np.arange(mapped.device.chip.n_cores) & 1).sum(1)
+        return event_energy(mapped.device.energy, destinations, cores, pulses, from_neuron)
 
     def set_learning_rate(self, eta: float) -> None:
         """Scale the step probability of every plastic synapse (its design value is 1)."""

@@ -73,12 +73,12 @@ def find(folder: str, name_or_path: str | Path) -> tuple[str, str]:
     """
     error = _ERROR[folder]
     if is_path(name_or_path):
-        return str(name_or_path), _read(Path(name_or_path), str(name_or_path), MAX_TOML_BYTES, error)
+        return str(name_or_path), read_text(Path(name_or_path), str(name_or_path), MAX_TOML_BYTES, error)
     name = str(name_or_path)
     if name not in list_names(folder):
         raise UnknownNameError(_SINGULAR[folder], name, list_names(folder))
     path = f"{folder}/{name}.toml"
-    return path, _read(_folder(folder) / f"{name}.toml", path, MAX_TOML_BYTES, error)
+    return path, read_text(_folder(folder) / f"{name}.toml", path, MAX_TOML_BYTES, error)
 
 
 def is_path(name_or_path: str | Path) -> bool:
@@ -174,7 +174,7 @@ def find_data(name: str) -> str:
     known = sorted(entry.name for entry in place.iterdir() if PurePosixPath(entry.name).suffix == ".csv")
     if leaf not in known:
         raise UnknownNameError(f"table of data/{folder}", leaf, known)
-    return _read(place / leaf, f"data/{name}", MAX_DATA_BYTES, InputError)
+    return read_text(place / leaf, f"data/{name}", MAX_DATA_BYTES, InputError)
 
 
 def _folder(folder: str) -> Traversable:
@@ -184,16 +184,45 @@ def _folder(folder: str) -> Traversable:
         return Path(chipemu.__file__).parents[1] / folder
 
 
-def _read(place: Traversable, path: str, limit: int, error: type[InputError]) -> str:
+def read_text(place: Traversable, path: str, limit: int, error: type[InputError]) -> str:
+    """Text of a file that may come from a stranger: UTF-8, and no larger than it has reason to be.
+
+    Parameters
+    ----------
+    place : Path or Traversable
+        The file.
+    path : str
+        What messages call it.
+    limit : int
+        Largest size [bytes].
+    error : type of InputError
+        What is raised.
+
+    Returns
+    -------
+    str
+        Content.
+
+    Raises
+    ------
+    InputError
+        ``error``, if the file is absent, cannot be read, is larger than ``limit``, or is not UTF-8.
+
+    Examples
+    --------
+    >>> read_text(_folder("devices") / "ideal.toml", "devices/ideal.toml", MAX_TOML_BYTES, DeviceFileError)[:6]
+    'schema'
+    """
     if not place.is_file():
-        raise error(f"{path}: no such file. Give an existing file, or a name without slash and ending")
+        raise error(f"{path}: cannot be read: no such file. Give an existing file, or a name without slash and ending")
     try:
         with place.open("rb") as stream:
             content = stream.read(limit + 1)
     except OSError as fault:
         raise error(f"{path}: cannot be read: {fault.strerror}") from None
     if len(content) > limit:
-        raise error(f"{path}: larger than {limit / 1e6:g} MB, the limit for this kind of file")
+        shown = f"{limit / 1e6:g} MB" if limit >= 1e6 else f"{limit / 1e3:g} kB"
+        raise error(f"{path}: larger than {shown}, the limit for this kind of file")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as fault:

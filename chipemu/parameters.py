@@ -177,7 +177,7 @@ PADDING: dict[int, float] = {
 """Parameter fields of lanes that hold no neuron: a quiet membrane that never spikes. Fields not listed are 0."""
 
 
-def _design_currents(device: DeviceSpec, point: OperatingPoint) -> dict[str, float]:
+def design_currents(device: DeviceSpec, point: OperatingPoint) -> dict[str, float]:
     """Current of every neuron parameter as a point asks for it [A]: no codes, no mismatch."""
     return {spec.parameter: point.biases[name] for name, spec in device.biases.items() if spec.parameter}
 
@@ -187,13 +187,13 @@ def nominal_charge(device: DeviceSpec, point: OperatingPoint, receptor: str) -> 
 
     Jump kappa I_gain I_w t_pulse / (C U_T) times tau = C U_T / (kappa I_tau): I_gain I_w t_pulse / I_tau.
     """
-    current = _design_currents(device, point)
+    current = design_currents(device, point)
     pulse = device.circuit["V_th"] * device.circuit["C_pulse"] / current["I_pulse"]
     return current[f"I_gain_{receptor}"] * current[f"I_w_{receptor}"] * pulse / current[f"I_tau_{receptor}"]
 
 
 def nominal_decay(device: DeviceSpec, point: OperatingPoint, receptor: str) -> float:
     """Time constant of a receptor by design values [s]."""
-    current = _design_currents(device, point)
+    current = design_currents(device, point)
     capacity = point.circuit.get(f"C_syn_{receptor}", device.circuit[f"C_syn_{receptor}"])
     return capacity * thermal_voltage(point.temperature) / (device.circuit["kappa"] * current[f"I_tau_{receptor}"])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from chipemu import units
 from chipemu.errors import InputError, UnknownNameError, nearest
 
 if TYPE_CHECKING:
@@ -47,19 +48,25 @@ _RUN = ("chip", "noise")
 _PROBE = ("run", "probe_neuron", "time")
 _CODE = ("chip", "core", "bias")
 _RATIO = ("chip", "core", "quantity")
+_CLASSES = ("true_class", "decided_class")
 
 # What a study may vary. Each is a dimension with a coordinate of the same name.
 FACTORS = {
     variable.name: variable
     for variable in (
+        Variable("task", ("task",), "", "text", "task that is trained"),
         Variable("device", ("device",), "", "text", "device file"),
         Variable("where", ("where",), "", "text", "where learning happens: chip, host or oracle"),
         Variable("rule", ("rule",), "", "text", "plasticity rule"),
+        Variable("without", ("without",), "", "text", "effects switched off, joined by +; none switches off nothing"),
+        Variable("levels", ("levels",), "1", "index", "weight levels"),
         Variable("mismatch_scale", ("mismatch_scale",), "1", "real", "factor on the standard deviation of mismatch"),
         Variable("noise_scale", ("noise_scale",), "1", "real", "factor on the amplitude of temporal noise"),
         Variable("temperature", ("temperature",), "K", "real", "temperature of the die"),
         Variable("age", ("age",), "s", "real", "time since calibration"),
         Variable("eta", ("eta",), "1", "real", "learning rate"),
+        Variable("fold", ("fold",), "1", "index", "fold of a cross-validation"),
+        Variable("target_rate", ("target_rate",), "Hz", "real", "rate asked of the unit of the right class"),
     )
 }
 
@@ -71,10 +78,12 @@ _RESULTS = (
     Variable("reason", _RUN, "", "text", "why the run failed; empty if it did not"),
     Variable("accuracy_test", _RUN, "1", "real", "fraction right on the test split, feedback off; NaN if unopened"),
     Variable("accuracy_validation", _RUN, "1", "real", "fraction right on the validation split, feedback off"),
+    Variable("accuracy_fold", _RUN, "1", "real", "fraction right of each fold, feedback off"),
+    Variable("accuracy_cloned", _RUN, "1", "real", "fraction right with the weights of another die, feedback off"),
     Variable("accuracy_control", _RUN, "1", "real", "fraction right with the feedback on"),
     Variable("accuracy_untrained", _RUN, "1", "real", "fraction right before training, feedback off"),
     Variable("accuracy_ideal", (), "1", "real", "fraction right on the ideal device, feedback off"),
-    Variable("accuracy_linear", (), "1", "real", "softmax regression on the same split"),
+    Variable("accuracy_linear", (), "1", "real", "best linear classifier on the same split"),
     Variable("accuracy_ann", (), "1", "real", "float network with a hidden layer on the same split"),
     Variable("accuracy_chance", (), "1", "real", "guessing among equally likely classes"),
     Variable("target_error_on", _RUN, "Hz", "real", "mean |population rate - target|, feedback on"),
@@ -82,6 +91,21 @@ _RESULTS = (
     Variable("validation_history", (*_RUN, "checkpoint"), "1", "real", "fraction right on validation at a checkpoint"),
     Variable("weight", (*_RUN, "post", "pre"), "1", "count", "trained signed weight: CAM words, code or float"),
     Variable("calibration_success", ("chip",), "1", "flag", "all calibrated quantities within tolerance"),
+    Variable("confusion", (*_RUN, *_CLASSES), "1", "count", "presentations of a class by the class decided"),
+    Variable("true_class", ("true_class",), "", "text", "class asked for"),
+    Variable("decided_class", ("decided_class",), "", "text", "class decided"),
+    Variable("decision_latency", _RUN, "s", "real", "mean time from onset until the decided class leads for good"),
+    Variable("spikes_per_inference", _RUN, "1", "real", "spikes of all neurons in a presentation, feedback off"),
+    Variable("energy_per_inference", _RUN, "J", "real", "of these spikes and the input events, without static power"),
+)
+_DIE = (
+    Variable("parameter", ("parameter",), "", "text", "current of a neuron"),
+    Variable("die_offset", ("chip", "parameter"), "1", "real", "mean ln(current / design) of the output neurons"),
+    Variable("die_spread", ("chip", "parameter"), "1", "real", "standard deviation of ln(current / design) of them"),
+    Variable("neuron_factor", ("chip", "core", "neuron"), "1", "real", "mismatch factor of one parameter"),
+    Variable("fi_current", ("fi_current",), "A", "real", "direct current of a rate measurement"),
+    Variable("fi_rate", ("chip", "fi_current", "fi_neuron"), "Hz", "real", "firing rate of a neuron of a core"),
+    Variable("fi_rate_nominal", ("fi_current",), "Hz", "real", "firing rate of the nominal neuron"),
 )
 _CALIBRATION = (
     Variable("bias", ("bias",), "", "text", "name of the bias"),
@@ -123,7 +147,7 @@ _RECORDING = (
 )
 
 DECLARED = {
-    variable.name: variable for variable in (*FACTORS.values(), *_RESULTS, *_CALIBRATION, *_LEDGER, *_RECORDING)
+    variable.name: variable for variable in (*FACTORS.values(), *_RESULTS, *_DIE, *_CALIBRATION, *_LEDGER, *_RECORDING)
 }
 
 
@@ -155,6 +179,29 @@ def find(name: str) -> Variable:
         if "*" in pattern and fnmatchcase(name, pattern):
             return variable
     raise UnknownNameError("variable", name, DECLARED, where="chipemu/variables.py")
+
+
+def show(name: str, value: object) -> str:
+    """Print a value of a declared variable, with its unit.
+
+    Parameters
+    ----------
+    name : str
+        Name in the file.
+    value : str or float
+        In the declared unit.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> show("target_rate", 30.0), show("where", "host")
+    ('30 Hz', 'host')
+    """
+    unit = find(name).unit
+    return units.show(value, unit.replace("1", "")) if isinstance(value, int | float) else str(value)
 
 
 def label(dataset: xr.Dataset) -> xr.Dataset:

@@ -119,6 +119,16 @@ class WeightMemory:
         codes[:, edges.pair[self._plastic_edge[mine]]] = self.plastic.code[:, mine]
         return codes
 
+    def pulses(self) -> np.ndarray:
+        """Synapses that one event of each sender fires now, (run, sender), sources first."""
+        edges = self._mapped.edges
+        fired = np.where(edges.plastic, 0, self._words != 0 if self._mapped.device.weights == "float" else self._words)
+        fired[:, self._plastic_edge] = self.plastic.code != 0
+        out = np.zeros((self._n_runs, self._mapped.n_sources + self._mapped.n_neurons))
+        for run in range(self._n_runs):
+            out[run] = np.bincount(edges.pre, fired[run], out.shape[1])
+        return out
+
     def store(self) -> TrainedImage:
         """Keep everything that training changed."""
         return TrainedImage(self.weights(), None if self._slots is None else self._slots.copy())

@@ -38,10 +38,12 @@ def fake_result(settings) -> xr.Dataset:
     shape = len(settings.chip_seeds), len(settings.noise_seeds)
     drawn = np.array([[(c + n) % 97 for n in settings.noise_seeds] for c in settings.chip_seeds]) / 97
     runs = ("chip", "noise")
-    arrays = {f"accuracy_{name}": (runs, 0.5 + 0.2 * drawn) for name in ("validation", "control", "test")}
+    arrays = {f"accuracy_{name}": (runs, 0.5 + 0.2 * drawn) for name in ("validation", "control", "cloned", "test")}
     if settings.split != "test":
         arrays["accuracy_test"] = (runs, np.full(shape, np.nan))
     arrays |= {f"target_error_{side}": (runs, 5 + drawn) for side in ("on", "off")}
+    arrays |= {"decision_latency": (runs, 0.1 + 0.01 * drawn), "spikes_per_inference": (runs, 90 + drawn)}
+    arrays["energy_per_inference"] = (runs, 1e-6 * (1 + drawn))
     arrays |= {"ledger_uploads": (runs, np.full(shape, 7)), "ledger_chip_time_s": (runs, np.full(shape, 2.0))}
     arrays["validation_history"] = ((*runs, "checkpoint"), np.repeat(drawn[..., None], 2, axis=-1))
     arrays["calibration_success"] = ("chip", np.ones(shape[0], bool))
@@ -77,6 +79,8 @@ def asked(monkeypatch):
 def chipemu(capfd, tmp_path, monkeypatch):
     """Run the command in an empty folder: returns exit code, standard output, standard error."""
     monkeypatch.chdir(tmp_path)
+    # a study runs in this process, because what a test puts in place of learning does not reach workers
+    monkeypatch.setattr("chipemu.study.workers.n_cores", lambda: 0)
 
     def run(*arguments):
         capfd.readouterr()
@@ -161,6 +165,8 @@ mismatch_scale = [0, 1]
         ("mismatch_scale", 'age = ["1 week"]\nmismatch_scale', ("factors.age", "not modelled")),
         ("mismatch_scale", 'temperature = ["25 mV"]\nmismatch_scale', ("factors.temperature.0", "'25 mV'")),
         ("[factors]", "[factors", ("not valid TOML",)),
+        ('"dynapse1-plastic"', '"dynapse1"', ("study.where: 'chip' is impossible on dynapse1",)),
+        ("[0, 1]", '[0]\nwithout = "nois"\nlevels = 8', ("nearest: noise", "8 is even; weights")),
     ],
 )
 def test_broken_study_file_is_exit_code_2(old, new, texts, chipemu, toml_file):
@@ -207,6 +213,8 @@ def test_broken_study_file_is_exit_code_2(old, new, texts, chipemu, toml_file):
         ("show dynapse1 --point outptu", ("unknown operating point 'outptu'", "output")),
         ("study run absent.toml", ("absent.toml", "cannot be read")),
         ("study report .", ("holds no study",)),
+        ("study rerun absent.h5 --row 0", ("absent.h5", "Finish the study first")),
+        ("study rerun absent.h5", ("--row",)),
         ("study status .", ("holds no study",)),
         ("check --device dynaps1", ("unknown device 'dynaps1'", "dynapse1")),
     ],
@@ -291,7 +299,7 @@ def test_words_become_settings(asked, chipemu):
 
 @pytest.mark.parametrize("task", ["binary", "yinyang"])
 def test_what_is_not_said_stays_as_usual_for_the_task(task, asked, chipemu):
-    from chipemu.learning.experiment import Settings, usual
+    from chipemu.learning.settings import Settings, usual
 
     assert chipemu("learn", task)[0] == 0
     (settings,) = asked
@@ -335,7 +343,10 @@ def test_learn_json(split, asked, chipemu):
     else:
         assert facts["accuracy_test"] is None
         np.testing.assert_allclose(facts["accuracy_validation"], by_die)
-    assert (facts["accuracy_ideal"], facts["power_uW"]) == (None, None)
+    assert facts["accuracy_ideal"] is None
+    length = 0.1 + 0.5 + 0.05
+    assert facts["power_uW"] == pytest.approx(1e6 * facts["energy_per_inference_J"] / length)
+    assert facts["worst_die"]["die"] == int(np.argmin(by_die))
     assert set(facts["target_error_hz"]) == {"on", "off"}
     assert facts["ledger"]["uploads"] == 7
     assert facts["simulated_s"] == 12.0
@@ -344,7 +355,7 @@ def test_learn_json(split, asked, chipemu):
 def test_learn_prints_every_die_and_the_references(asked, chipemu):
     code, out, err = chipemu("learn", "binary", "--chips", 3)
     assert (code, err) == (0, "")
-    assert all(text in out for text in ("median", "quartiles", "worst die", "softmax 64.0 %", "ANN 98.0 %", "uploads"))
+    assert all(text in out for text in ("median", "quartiles", "worst die", "linear 64.0 %", "ANN 98.0 %", "uploads"))
     assert len(re.findall(r"^ *[0-2] +yes ", out, re.MULTILINE)) == 3
     assert " off " in chipemu("learn", "binary", "--without", "calibration")[1]
 
@@ -395,19 +406,79 @@ def test_study_from_file_to_figure(asked, chipemu, toml_file, tmp_path):
     assert chipemu("study", "run", path, "--resume")[0] == 0
 
 
+def test_row_of_a_study_is_made_again(asked, chipemu, toml_file, monkeypatch):
+    chipemu("study", "run", toml_file(STUDY), "--out", "folder")
+    code, out, _ = chipemu("study", "rerun", "folder", "--row", "3")
+    assert code == 0
+    assert "row 3: point 1 (mismatch_scale 1), die 1, noise seed 0" in out
+    assert "equal to the last bit" in out
+    code, out, _ = chipemu("study", "rerun", "folder/small.h5", "--row", "2", "--json")
+    facts = json.loads(out)
+    assert (code, facts["equal"], facts["chip"], facts["values"]["mismatch_scale"]) == (0, True, 0, 1.0)
+    refused(chipemu("study", "rerun", "folder", "--row", "4"), "no row 4; allowed 0 to 3")
+
+    def drifted(settings, tick=None):
+        result = fake_result(settings)
+        return result.assign(accuracy_test=result["accuracy_test"] + 1e-12)
+
+    monkeypatch.setattr("chipemu.study.point.learn", drifted)
+    code, out, err = chipemu("study", "rerun", "folder", "--row", "3")
+    assert code == 1
+    assert "row 3 of folder does not repeat: accuracy_test" in err
+
+
+def test_share_of_a_study_says_what_is_missing(asked, chipemu, toml_file):
+    words = ("study", "run", toml_file(STUDY), "--out", "folder", "--json", "--shard")
+    code, out, _ = chipemu(*words, "2/2")
+    assert (code, json.loads(out)["file"], json.loads(out)["n_complete"]) == (0, None, 1)
+    code, out, _ = chipemu(*words, "1/2")
+    assert (code, json.loads(out)["file"], json.loads(out)["n_complete"]) == (0, "folder/small.h5", 2)
+    for share in ("0/2", "3/2", "2", "a/b"):
+        refused(chipemu(*words, share), "--shard", "allowed K/N")
+
+
+def test_study_stopped_by_hand_says_how_to_go_on(chipemu, toml_file, monkeypatch):
+    def stop(settings, tick=None):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("chipemu.study.point.learn", stop)
+    code, out, err = chipemu("study", "run", toml_file(STUDY), "--out", "folder")
+    assert (code, out) == (1, "")
+    assert "Go on with --resume" in err
+
+
 def test_study_with_failed_runs_is_exit_code_1_and_keeps_the_others(chipemu, toml_file, monkeypatch, tmp_path):
     def learn(settings, tick=None):
-        if settings.scale.get("mismatch") == 1:
+        if settings.scale.get("mismatch") == 1 and len(settings.chip_seeds) > 1:
+            raise RunError("one of two is lost")
+        if settings.scale.get("mismatch") == 1 and settings.chip_seeds[0] == min(lost):
             raise RunError("die 7 is lost")
+        lost.update(settings.chip_seeds if len(settings.chip_seeds) > 1 else ())
         return fake_result(settings)
 
+    lost = set()
     monkeypatch.setattr("chipemu.study.point.learn", learn)
     code, out, err = chipemu("study", "run", toml_file(STUDY), "--out", "folder")
     assert code == 1
-    assert "2 of 4 runs failed" in err
+    assert "1 of 4 runs failed" in err
     assert "die 7 is lost" in err
-    assert "failed" in out
     assert (tmp_path / "folder/small.h5").is_file()
+    code, out, _ = chipemu("study", "status", "folder")
+    assert code == 0
+    assert "die 7 is lost" in out
+    assert max(len(line.rstrip()) for line in out.splitlines()) <= 100
+    (failure,) = json.loads(chipemu("study", "status", "folder", "--json")[1])["failures"]
+    assert (failure["reason"], failure["n_runs"]) == ("die 7 is lost", 1)
+
+
+def test_tables_of_a_study_of_many_factors_fit_a_terminal(asked, chipemu, toml_file):
+    lines = 'without = ["none", "noise+calibration"]\ntemperature = ["310 K"]\neta = 1.5\n'
+    path = toml_file(STUDY + lines + 'levels = [3, 7]\ntarget_rate = "30 Hz"\n')
+    for words in (("--dry-run",), ("--out", "folder")):
+        code, out, _ = chipemu("study", "run", path, *words)
+        assert code == 0
+        assert "levels 3" in out
+        assert max(len(line.rstrip()) for line in out.splitlines()) <= 100
 
 
 @pytest.mark.parametrize("passed", [True, False])
@@ -421,9 +492,26 @@ def test_check_fails_where_a_row_fails(passed, chipemu, monkeypatch):
     assert ("pass" if passed else "FAIL") in chipemu("check")[1]
 
 
-def test_shipped_study_is_valid():
-    study = load_study(ROOT / "data/mismatch_yinyang.toml")
-    assert (study.factors["mismatch_scale"], study.n_runs, study.split) == ((0.0, 0.5, 1.0, 2.0, 4.0), 75, "test")
+@pytest.mark.parametrize(
+    ("name", "scales", "n_runs"), [("yinyang", (0.0, 1.0, 2.0, 4.0), 60), ("digits", (0.0, 1.0, 2.0, 4.0), 60)]
+)
+def test_shipped_studies_are_valid(name, scales, n_runs):
+    study = load_study(ROOT / f"data/mismatch_{name}.toml")
+    assert (study.factors["mismatch_scale"], study.n_runs, study.split) == (scales, n_runs, "test")
+
+
+def test_handed_weights_are_not_trained_unless_asked(asked, chipemu):
+    chipemu("learn", "digits", "--from", "f.h5", "--chip-seed", 7, "--chip-seed", 9)
+    chipemu("learn", "digits", "--from", "f.h5", "--presentations", 50, "--levels", 7)
+    first, second = asked
+    assert (first.start_from, first.chip_seeds, first.budget.presentations) == ("f.h5", (7, 9), 0)
+    assert (second.budget.presentations, second.levels, second.host) == (50, 7, None)
+
+
+def test_a_file_that_cannot_be_handed_over_is_exit_code_2(chipemu):
+    code, out, err = chipemu("learn", "binary", "--from", "absent.h5", "--without", "calibration")
+    assert (code, out) == (2, "")
+    assert "absent.h5" in err
 
 
 # --- help and README ------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from chipemu import figures
 from chipemu.errors import InputError
+from chipemu.figures import marks
 
 pytestmark = pytest.mark.figure
 SCALES = np.array([0.0, 0.5, 1.0, 2.0, 4.0])
@@ -42,6 +43,45 @@ def recording():
     return xr.Dataset({name: ("spike", values) for name, values in arrays.items()})
 
 
+RUN = ("chip", "noise")
+
+
+@pytest.fixture
+def cloned(study):
+    return study.assign(accuracy_cloned=study["accuracy_test"] - 0.1)
+
+
+@pytest.fixture
+def one(cloned):
+    """Return the result of one point: no factor left."""
+    return cloned.isel(mismatch_scale=2, drop=True)
+
+
+@pytest.fixture
+def confused():
+    counts = np.tile([[3, 1, 0], [0, 4, 0], [2, 0, 2]], (4, 3, 1, 1))
+    names = ["yin", "yang", "dot"]
+    dims = (*RUN, "true_class", "decided_class")
+    return xr.Dataset({"confusion": (dims, counts)}, {"true_class": names, "decided_class": names})
+
+
+@pytest.fixture
+def weights():
+    codes = np.random.default_rng(0).integers(-7, 8, (4, 3, 30, 8))
+    return xr.Dataset({"weight": ((*RUN, "post", "pre"), codes)})
+
+
+@pytest.fixture
+def fan():
+    current = np.linspace(0, 60e-12, 7)
+    rates = 3e12 * current[:, None] * np.linspace(0.5, 1.5, 16)
+    arrays = {
+        "fi_rate": (("chip", "fi_current", "fi_neuron"), rates[None]),
+        "fi_rate_nominal": ("fi_current", 3e12 * current),
+    }
+    return xr.Dataset(arrays, {"fi_current": current})
+
+
 def _line(axes, label):
     return next(line for line in axes.lines if line.get_label().startswith(label))
 
@@ -58,7 +98,7 @@ def test_accuracy_against_mismatch_shows_medians_dies_and_bounds(study):
     np.testing.assert_array_equal(median.get_xdata(), SCALES)
     np.testing.assert_allclose(median.get_ydata(), 100 * np.median(study["accuracy_test"], axis=(1, 2)))
     assert _line(axes, "one die").get_ydata().shape == (5 * 4,)
-    assert all(name in _texts(axes) for name in ("ANN 98.9", "ideal chip 67.5", "softmax 64.3", "chance 33.3"))
+    assert all(name in _texts(axes) for name in ("ANN 98.9", "ideal chip 67.5", "linear 64.3", "chance 33.3"))
 
 
 def test_closed_test_split_shows_validation_and_says_so(study):
@@ -75,7 +115,7 @@ def test_failed_runs_are_left_out_and_counted(study):
 
 def test_learning_curve(training):
     axes = figures.learning_curve(training)
-    assert axes.get_xlabel() == "presentations"
+    assert axes.get_xlabel() == "training presentations"
     assert "validation accuracy (%)" in axes.get_ylabel()
     np.testing.assert_array_equal(_line(axes, "median").get_xdata(), training["checkpoint"])
 
@@ -99,10 +139,29 @@ def test_a_second_factor_must_be_chosen_first(study):
     figures.accuracy_against_mismatch(both.isel(device=0))
 
 
-@pytest.mark.parametrize("draw", [figures.accuracy_against_mismatch, figures.learning_curve, figures.raster])
+FROM_RESULTS = [
+    figures.accuracy_against_mismatch,
+    figures.clone_cost,
+    figures.confusion,
+    figures.die_map,
+    figures.f_i_fan,
+    figures.learning_curve,
+    figures.raster,
+    figures.weight_codes,
+    figures.weight_matrix,
+    figures.yield_curve,
+]
+
+
+@pytest.mark.parametrize("draw", FROM_RESULTS, ids=lambda draw: draw.__name__)
 def test_missing_variables_are_named(draw):
     with pytest.raises(InputError, match=r"accuracy_test|lacks"):
-        draw(xr.Dataset({"weight": 1.0}))
+        draw(xr.Dataset({"temperature": 1.0}))
+
+
+def test_a_number_without_dies_is_refused_by_name(study):
+    with pytest.raises(InputError, match=r"accuracy_test has dimensions .* needs chip"):
+        figures.accuracy_against_mismatch(study.isel(chip=0))
 
 
 @pytest.mark.parametrize(("ending", "magic"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
@@ -131,9 +190,38 @@ def test_pyplot_is_not_used(recording):
             sys.modules["matplotlib.pyplot"] = loaded
 
 
+def test_a_notebook_shows_the_figure_at_half_its_pixels(recording):
+    image, shown = figures.raster(recording).figure._repr_png_()
+    assert image.startswith(b"\x89PNG")
+    width, height = (int.from_bytes(image[at : at + 4], "big") for at in (16, 20))
+    assert (width, height) == (2 * shown["width"], 2 * shown["height"])
+
+
+@pytest.mark.parametrize(
+    "names", [["pattern 0", "pattern 1"], ["setosa", "versicolor", "virginica"], list("0123456789")]
+)
+def test_no_label_of_a_confusion_is_cut(names):
+    counts = np.eye(len(names))[None, None]
+    coords = {"true_class": names, "decided_class": names}
+    axes = figures.confusion(xr.Dataset({"confusion": ((*RUN, "true_class", "decided_class"), counts)}, coords))
+    _check_inside(axes)
+
+
+def test_no_label_of_a_die_map_is_cut():
+    _check_inside(figures.die_map(np.ones((4, 256)), parameter="I_tau"))
+
+
+def _check_inside(axes):
+    figure = axes.figure
+    figure.draw_without_rendering()
+    boxes = [drawn.get_tightbbox() for drawn in figure.axes]
+    assert all(box.x0 >= 0 and box.y0 >= 0 for box in boxes)
+    assert all(box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1 for box in boxes)
+
+
 @given(st.lists(st.floats(0, 100), max_size=6))
 def test_names_of_lines_do_not_overlap_and_keep_their_order(values):
-    placed = figures._spread(values, 6.0)
+    placed = marks.spread(values, 6.0)
     order = sorted(range(len(values)), key=values.__getitem__)
     assert (np.diff([placed[index] for index in order]) >= 6.0 - 1e-6).all()
     assert sum(placed) == pytest.approx(sum(values), abs=1e-6)
@@ -141,7 +229,181 @@ def test_names_of_lines_do_not_overlap_and_keep_their_order(values):
 
 @given(st.lists(st.floats(0, 100), max_size=6))
 def test_names_of_lines_stay_below_the_legend_and_apart(values):
-    heights = figures._below(figures._spread(values, 6.0), 6.0, 100.0)
+    heights = marks.below(marks.spread(values, 6.0), 6.0, 100.0)
     assert all(height <= 100.0 for height in heights)
     ordered = sorted(heights)
     assert all(above - below > 6.0 - 1e-9 for below, above in itertools.pairwise(ordered))
+
+
+# --- what a study varies ---------------------------------------------------------------------------------------
+
+
+def test_cloned_weights_are_a_second_series_of_its_own_look(cloned):
+    axes = figures.accuracy_against_mismatch(cloned)
+    trained, copied = _line(axes, "trained on the die, median"), _line(axes, "cloned from another die, median")
+    np.testing.assert_allclose(copied.get_ydata(), trained.get_ydata() - 10)
+    for look in ("get_color", "get_marker", "get_linestyle"):
+        assert getattr(trained, look)() != getattr(copied, look)()
+    assert [band.get_hatch() for band in axes.collections] != [None] * len(axes.collections)
+
+
+def test_a_factor_of_names_becomes_boxes(cloned):
+    names = ["", "noise", "calibration", "dead", "drift"]
+    axes = figures.accuracy_against(cloned.rename(mismatch_scale="without").assign_coords(without=names), "without")
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["nothing", *names[1:]]
+    # shade of both series, and the hatch of the cloned one
+    assert len(axes.patches) == 3 * len(names)
+
+
+def test_a_wide_factor_has_a_logarithmic_axis_and_temperature_is_in_celsius(study):
+    eta = study.rename(mismatch_scale="eta").assign_coords(eta=[0.01, 0.1, 1.0, 3.0, 10.0])
+    assert figures.accuracy_against(eta, "eta").get_xscale() == "log"
+    warm = study.rename(mismatch_scale="temperature").assign_coords(temperature=273.15 + np.arange(5) * 10)
+    axes = figures.accuracy_against(warm, "temperature")
+    assert axes.get_xlabel() == "temperature (°C)"
+    np.testing.assert_allclose(_line(axes, "median").get_xdata(), np.arange(5) * 10)
+
+
+def test_a_reference_that_depends_on_the_factor_is_drawn_at_each_value(study):
+    study["accuracy_linear"] = ("mismatch_scale", np.linspace(0.5, 0.6, 5))
+    axes = figures.accuracy_against_mismatch(study)
+    np.testing.assert_allclose(_line(axes, "linear").get_ydata(), 100 * np.linspace(0.5, 0.6, 5))
+    assert "linear" not in _texts(axes)
+
+
+def test_names_are_shown_letter_by_letter(study, tmp_path):
+    hostile = study.rename(mismatch_scale="device").assign_coords(device=["$x", "a$\\foo$", "<b>", "x" * 99, "\n"])
+    axes = figures.accuracy_against(hostile, "device")
+    figures.save_figure(axes, tmp_path / "hostile.svg")
+    assert len(axes.get_xticklabels()[3].get_text()) == 20
+
+
+def test_paired_dies_show_what_a_copy_costs(one):
+    axes = figures.clone_cost(one)
+    pairs = [line for line in axes.lines if list(line.get_xdata()) == [0, 1] and line.get_label().startswith("_")]
+    drops = [np.diff(line.get_ydata()).item() for line in pairs if line.get_transform() == axes.transData]
+    np.testing.assert_allclose(drops, -10)
+    assert len(drops) == 4
+    assert "(%)" in axes.get_ylabel()
+    with pytest.raises(InputError, match="accuracy_cloned has no finite value"):
+        figures.clone_cost(one.assign(accuracy_cloned=one["accuracy_cloned"] * np.nan))
+
+
+# --- yield ------------------------------------------------------------------------------------------------------
+
+
+def test_yield_falls_from_all_dies_to_none(one):
+    axes = figures.yield_curve(one)
+    dies = np.sort(100 * one["accuracy_test"].median("noise"))
+    curve = _line(axes, "trained on the die")
+    np.testing.assert_allclose(curve.get_xdata(), [0, *dies, 100])
+    np.testing.assert_allclose(curve.get_ydata(), [100, 100, 75, 50, 25, 0])
+    assert _line(axes, "cloned").get_linestyle() != curve.get_linestyle()
+    assert ("accuracy of a die (%)" in axes.get_xlabel(), "(%)" in axes.get_ylabel()) == (True, True)
+
+
+def test_a_die_whose_runs_failed_does_not_count_as_good(one):
+    one["accuracy_test"][0] = np.nan
+    assert max(_line(figures.yield_curve(one), "trained").get_ydata()) == 75
+
+
+def test_one_curve_of_yield_a_value(study):
+    study["accuracy_test"][4] = np.nan
+    axes = figures.yield_curve(study, "mismatch_scale")
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels[:4] == ["0", "0.5", "1", "2"]
+    assert "mismatch scale" in axes.get_legend().get_title().get_text()
+
+
+@given(st.lists(st.floats(0, 1) | st.just(np.nan), min_size=1, max_size=8), st.floats(0, 1), st.floats(0, 1))
+def test_yield_never_rises_with_the_bound(dies, bound, other):
+    low, high = sorted((bound, other))
+    assert 1 >= figures.yield_fraction(np.array(dies), low) >= figures.yield_fraction(np.array(dies), high) >= 0
+
+
+# --- classes, weights, rates, dies, groups ----------------------------------------------------------------------
+
+
+def test_confusion_is_percent_of_the_row(confused):
+    axes = figures.confusion(confused)
+    assert [text.get_text() for text in axes.texts] == ["75", "25", "0", "0", "100", "0", "50", "0", "50"]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("decided class", "true class")
+    assert axes.figure.axes[1].get_ylabel() == "share of the true class (%)"
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["yin", "yang", "dot"]
+
+
+def test_many_classes_have_no_numbers_and_absent_ones_are_left_out(confused):
+    many = xr.Dataset({"confusion": ((*RUN, "true_class", "decided_class"), np.tile(np.eye(26), (1, 1, 1, 1)))})
+    assert not figures.confusion(many).texts
+    counts = confused["confusion"].astype(float)
+    counts[..., 2, :] = counts[..., :, 2] = np.nan
+    assert figures.confusion_percent(confused.assign(confusion=counts)).shape == (2, 2)
+    with pytest.raises(InputError, match="no decision"):
+        figures.confusion(confused * 0)
+
+
+def test_weight_codes_have_a_bin_each_and_sum_to_all_synapses(weights):
+    axes = figures.weight_codes(weights)
+    low, high = weights["weight"].min(), weights["weight"].max()
+    values, edges, _ = axes.patches[0].get_data()
+    np.testing.assert_array_equal(edges, np.arange(low - 0.5, high + 1))
+    assert values.sum() == pytest.approx(100, abs=10)
+    assert ("signed" in axes.get_xlabel(), axes.get_ylabel()) == (True, "synapses of a die (%)")
+
+
+def test_float_weights_are_binned_and_failed_runs_left_out(weights):
+    real = weights * 0.1
+    real["weight"][0] = np.nan
+    axes = figures.weight_codes(real)
+    assert axes.patches[0].get_label() == "median of 3 dies"
+    with pytest.raises(InputError, match="every run failed"):
+        figures.weight_codes(real * np.nan)
+
+
+def test_weight_matrix_averages_the_neurons_of_a_unit(weights):
+    axes = figures.weight_matrix(weights)
+    shown = axes.collections[0].get_array()
+    np.testing.assert_allclose(shown, weights["weight"].values.reshape(4, 3, 3, 10, 8).mean(axis=(0, 1, 3)))
+    with pytest.raises(InputError, match=r"30 output neurons .* units of 7"):
+        figures.weight_matrix(weights, n_per_unit=7)
+
+
+def test_fan_has_a_line_a_neuron_and_the_nominal_one(fan):
+    axes = figures.f_i_fan(fan)
+    assert len(axes.collections[0].get_segments()) == 16
+    np.testing.assert_allclose(_line(axes, "nominal").get_xdata(), np.arange(7) * 10)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("direct current (pA)", "firing rate (Hz)")
+    with pytest.raises(InputError, match="die 1 is out of range"):
+        figures.f_i_fan(fan, chip=1)
+
+
+def test_map_puts_every_core_in_its_place_with_1_in_the_middle_of_the_colours():
+    factor = np.random.default_rng(0).lognormal(0, 0.2, (4, 256))
+    axes = figures.die_map(factor, parameter="I_tau")
+    assert len(axes.collections) == 4
+    np.testing.assert_array_equal(axes.collections[2].get_array(), factor[2].reshape(16, 16))
+    norm = axes.collections[0].norm
+    assert norm(1.0) == pytest.approx(0.5)
+    assert axes.figure.axes[1].get_ylabel() == "mismatch factor of I_tau (1)"
+    dataset = xr.Dataset({"neuron_factor": (("chip", "core", "neuron"), factor[None])})
+    np.testing.assert_array_equal(figures.die_map(dataset).collections[0].get_array(), factor[0].reshape(16, 16))
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"), [(np.ones((4, 250)), "no square"), (np.zeros((4, 256)), "above 0"), (np.ones(256), "shape")]
+)
+def test_map_refuses_what_is_no_die(factor, words):
+    with pytest.raises(InputError, match=words):
+        figures.die_map(factor)
+
+
+def test_raster_names_groups_and_shades_feedback(recording):
+    groups = {"class 0": range(0, 3), "class 1": range(3, 5)}
+    axes = figures.raster(recording, groups=groups, feedback=[(0.05, 0.15), (0.2, 0.25)])
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(groups)
+    assert len(axes.patches) == 2
+    assert axes.get_legend().get_texts()[0].get_text() == "feedback on"
+    # neuron 5 is in no group
+    assert sum(len(line.get_xdata()) for line in axes.lines if line.get_marker() == "|") == 1
+    with pytest.raises(InputError, match="neuron 2 stands in two groups"):
+        figures.raster(recording, groups={"a": [1, 2], "b": [2]})

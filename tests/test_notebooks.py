@@ -1,4 +1,4 @@
-"""Every notebook runs from its first to its last cell, in a kernel of its own, and is kept without outputs."""
+"""Every notebook runs to its last cell in a kernel of its own, without warnings, and is kept without outputs."""
 
 from pathlib import Path
 
@@ -16,6 +16,11 @@ def test_notebook_runs(path, monkeypatch):
     notebook = nbformat.read(path, as_version=4)
     assert all(not cell.outputs for cell in notebook.cells if cell.cell_type == "code")
     client.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(ROOT)}}).execute()
+    for cell in notebook.cells:
+        outputs = cell.get("outputs", [])
+        assert all(output.get("name") != "stderr" for output in outputs), cell.source  # warnings
+        if cell.source.endswith(".figure"):
+            assert "image/png" in outputs[-1].data, cell.source
 
 
 def test_there_is_a_path_to_follow():

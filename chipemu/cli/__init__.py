@@ -9,7 +9,7 @@ import warnings
 
 import typer
 
-from chipemu.cli import checks, chips, learn, studies
+from chipemu.cli import checks, chips, learn, report, studies
 from chipemu.cli.terminal import show_warnings
 from chipemu.errors import ChipemuError
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.command("devices")(chips.devices)
 app.command("show")(chips.show)
 app.command("learn")(learn.learn)
+app.command("report")(report.report)
 app.add_typer(studies.app, name="study")
 app.command("check")(checks.check)
 

@@ -15,7 +15,7 @@ from chipemu.cli.terminal import Json, check_output, note, print_json, progress
 from chipemu.errors import InputError
 
 if TYPE_CHECKING:
-    from chipemu.learning.experiment import Settings
+    from chipemu.learning.settings import Settings
     from chipemu.learning.train import Budget
 
 MAX_SEED = 2**63 - 1
@@ -53,10 +53,15 @@ Option = typer.Option
 
 
 def learn(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="yinyang or binary")],
+    task: Annotated[
+        str, typer.Argument(metavar="TASK", help="yinyang, binary, iris, breast-cancer, digits or mnist (a subset)")
+    ],
     device: Annotated[str | None, Option(metavar="D", help="name or path; by default the usual one of --where")] = None,
     where: Annotated[Place | None, Option(help="by default on the chip if it has plastic synapses")] = None,
     chips: Annotated[int, Option(min=1, max=100_000, help="dies")] = 5,
+    chip_seed: Annotated[
+        list[int] | None, Option(metavar="S", min=0, max=MAX_SEED, help="seed of a die, instead of --chips; repeatable")
+    ] = None,
     noise_seeds: Annotated[int, Option(min=1, max=10_000, help="noise seeds for each die")] = 1,
     seed: Annotated[int, Option(min=0, max=MAX_SEED, help="what all other seeds come from")] = 0,
     temperature: Annotated[str, Option(metavar="T", help="of the dies, e.g. 25degC")] = "25degC",
@@ -74,16 +79,25 @@ def learn(
     gate: Annotated[
         Gate | None, Option(help="learn after a wrong decision, or always; by default as usual for the task")
     ] = None,
-    weights: Annotated[Weights, Option(help="tied: one shadow weight a unit (at the host)")] = Weights.independent,
+    weights: Annotated[Weights | None, Option(help="tied: one shadow weight a unit (at the host)")] = None,
+    levels: Annotated[
+        int | None, Option(min=3, max=2047, help="weight levels of a synapse, odd; by default those of device and task")
+    ] = None,
     target_rate: Annotated[str | None, Option(metavar="R", help="asked of the right class, e.g. 40Hz")] = None,
     eta: Annotated[float | None, Option(min=0.0, help="learning rate; by default the usual one of the place")] = None,
     permute_labels: Annotated[bool, Option("--permute-labels", help="ablation: shuffled labels, must fail")] = False,
+    start_from: Annotated[
+        str | None,
+        Option("--from", metavar="F.h5", help="hand over trained weights; trains on only with --presentations"),
+    ] = None,
     mapping: Annotated[
         str | None, Option(metavar="M", help="saved placement: name or path; by default placed anew")
     ] = None,
     no_inject: Annotated[bool, Option("--no-inject", help="ablation: feedback is sensed but not injected")] = False,
     out: Annotated[Path | None, Option(metavar="F.h5", help="write everything measured as HDF5")] = None,
-    figure: Annotated[Path | None, Option(metavar="F.png", help="draw the learning curve (.png, .svg, .pdf)")] = None,
+    figure: Annotated[
+        Path | None, Option(metavar="F.png", help="draw the learning curve, or with --from the cost of cloning")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """The main job: draw dies, calibrate and map, train each by feedback control, test with the feedback off."""
@@ -108,10 +122,13 @@ def learn(
         permute_labels=permute_labels,
         inject=not no_inject,
         mapping=mapping,
+        levels=levels,
+        start_from=start_from,
         numbers=(chips, noise_seeds),
+        chip_seeds=tuple(chip_seed or ()),
         budget={"presentations": presentations, "checkpoints": checkpoints},
         schedule={"gated": gate and gate is Gate.wrong, "target_rate": rate},
-        weights=weights.value,
+        weights=weights.value if weights else None,
     )
     _run(settings, out, figure, as_json, started)
 
@@ -128,7 +145,8 @@ def _run(settings: Settings, out: Path | None, figure: Path | None, as_json: boo
         storage.save(result, out)
         note(f"written: {out}")
     if figure is not None:
-        figures.save_figure(figures.learning_curve(result), figure)
+        draw = figures.clone_cost if settings.start_from else figures.learning_curve
+        figures.save_figure(draw(result), figure)
         note(f"written: {figure}")
     facts = summary(result, settings, device.name, place, time.perf_counter() - started)
     if as_json:
@@ -137,21 +155,25 @@ def _run(settings: Settings, out: Path | None, figure: Path | None, as_json: boo
         print_summary(facts)
 
 
-def _settings(*, numbers, budget, schedule, weights, **chosen) -> Settings:
+def _settings(*, numbers, chip_seeds, budget, schedule, weights, **chosen) -> Settings:
     """Settings of the experiment; what was not given stays as usual for the task."""
-    from chipemu.learning.experiment import Settings, usual
-    from chipemu.learning.rules import HostRule
+    from chipemu.learning.settings import Settings, usual, usual_host
     from chipemu.seeds import CHIPS, NOISE, seeds
 
     usual_budget, usual_schedule = usual(chosen["task"])
     return Settings(
         **chosen,
-        chip_seeds=seeds(chosen["seed"], numbers[0], CHIPS),
+        chip_seeds=chip_seeds or seeds(chosen["seed"], numbers[0], CHIPS),
         noise_seeds=seeds(chosen["seed"], numbers[1], NOISE),
-        budget=_budget(usual_budget, **budget),
+        budget=_budget(_handed_over(usual_budget, chosen["start_from"]), **budget),
         schedule=replace(usual_schedule, **_given(schedule)),
-        host=HostRule(weights=weights),
+        host=replace(usual_host(chosen["task"]), weights=weights) if weights else None,
     )
+
+
+def _handed_over(usual: Budget, start_from: str | None) -> Budget:
+    """Weights that are handed over are used as they are, unless presentations are asked for."""
+    return usual if start_from is None else replace(usual, presentations=0)
 
 
 def _given(numbers: dict) -> dict:
@@ -161,8 +183,8 @@ def _given(numbers: dict) -> dict:
 def _budget(usual: Budget, presentations: int | None, checkpoints: int | None) -> Budget:
     presentations = usual.presentations if presentations is None else presentations
     if checkpoints is None:
-        checkpoints = min(usual.checkpoints, presentations)
-    if checkpoints > presentations:
+        checkpoints = max(1, min(usual.checkpoints, presentations))
+    if checkpoints > presentations > 0:
         raise InputError(
             f"--checkpoints {checkpoints} is more than --presentations {presentations}; allowed one a presentation"
         )

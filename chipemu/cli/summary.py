@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chipemu.cli.terminal import print_table
+from chipemu.units import show
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from chipemu.learning.experiment import Settings
+    from chipemu.learning.settings import Settings
 
 
 def summary(result: xr.Dataset, settings: Settings, device: str, where: str, wall_s: float) -> dict:
@@ -59,10 +60,38 @@ def summary(result: xr.Dataset, settings: Settings, device: str, where: str, wal
         "target_error_by_die_hz": {side: _by_die(result[f"target_error_{side}"]) for side in ("on", "off")},
         "calibration_success": _success(result, settings),
         "ledger": {name: float(values.median()) for name, values in ledger.items()},
-        "power_uW": None,  # energy is not modelled
+        "accuracy_cloned": _by_die(result["accuracy_cloned"]),
+        "decision_latency_s": _median(result, "decision_latency"),
+        "spikes_per_inference": _median(result, "spikes_per_inference"),
+        "energy_per_inference_J": _median(result, "energy_per_inference"),
+        "power_uW": 1e6 * _median(result, "energy_per_inference") / _presentation(settings),
+        "worst_die": _worst(result),
         "wall_s": wall_s,
         "simulated_s": float(ledger["chip_time_s"].sum()),
     }
+
+
+def _median(result: xr.Dataset, name: str) -> float:
+    return float(result[name].median())
+
+
+def _presentation(settings: Settings) -> float:
+    """Length of a presentation with the gap after it [s]."""
+    from chipemu.learning.settings import usual
+
+    schedule = settings.schedule or usual(settings.task)[1]
+    return schedule.settle + schedule.decide + schedule.gap
+
+
+def _worst(result: xr.Dataset) -> dict | None:
+    """The worst die and where it differs most from the others, in their standard deviations."""
+    from chipemu.report.worst import oddities, worst_die
+
+    die = worst_die(result)
+    if die is None:
+        return None
+    found = [{"parameter": item.parameter, "measure": item.measure, "z": item.z} for item in oddities(result, die)[:3]]
+    return {"die": die, "chip_seed": int(result["chip_seed"][die]), "differs": found}
 
 
 def _by_die(values: xr.DataArray) -> list[float]:
@@ -90,6 +119,7 @@ def print_summary(facts: dict) -> None:
             "off" if success is None else "yes" if success[die] else "NO",
             _percent(float(np.median(accuracy[die]))),
             _percent(facts["accuracy_control"][die]),
+            _percent(facts["accuracy_cloned"][die]),
             f"{errors['off'][die]:.1f}",
             f"{errors['on'][die]:.1f}",
         )
@@ -98,17 +128,40 @@ def print_summary(facts: dict) -> None:
     title = (
         f"{facts['task']} on {facts['device']}, learned {'on the chip' if facts['where'] == 'chip' else 'at the host'}"
     )
-    columns = ("die", "calibrated", f"{facts['split']} accuracy", "under control", "error off [Hz]", "error on [Hz]")
+    columns = (
+        "die",
+        "calibrated",
+        f"{facts['split']} accuracy",
+        "under control",
+        "cloned",
+        "error off [Hz]",
+        "error on [Hz]",
+    )
     print_table(title, columns, rows, text_columns=2)
     low, middle, high = np.quantile(accuracy, [0.25, 0.5, 0.75])
     worst = np.median(accuracy, axis=1).min()
     shape = f"{facts['chips']} dies x {facts['noise_seeds']} noise seeds"
     print(f"{facts['split']} accuracy, feedback off, {shape}:")
     print(f"  median {_percent(middle)}, quartiles {_percent(low)} to {_percent(high)}, worst die {_percent(worst)}")
-    names = {"softmax": "linear", "ANN": "ann", "ideal chip": "ideal", "chance": "chance"}
+    names = {"linear": "linear", "ANN": "ann", "ideal chip": "ideal", "chance": "chance"}
     known = {label: facts[f"accuracy_{key}"] for label, key in names.items() if facts[f"accuracy_{key}"] is not None}
     print("  references: " + ", ".join(f"{label} {_percent(value)}" for label, value in known.items()))
+    _print_inference(facts)
     _print_ledger(facts)
+
+
+def _print_inference(facts: dict) -> None:
+    """What a decision takes, and what is special about the worst die."""
+    energy = facts["energy_per_inference_J"]
+    cost = "" if np.isnan(energy) else f", {show(energy, 'J')} ({facts['power_uW']:.1f} uW) without static power"
+    print(
+        f"  a decision: {1e3 * facts['decision_latency_s']:.0f} ms after onset, "
+        f"{facts['spikes_per_inference']:.0f} spikes{cost}"
+    )
+    worst = facts["worst_die"]
+    if worst is not None:
+        differs = ", ".join(f"{item['measure']} {item['parameter']} {item['z']:+.1f} sd" for item in worst["differs"])
+        print(f"  worst is die {worst['die']} (seed {worst['chip_seed']})" + (f": {differs}" if differs else ""))
 
 
 def _print_ledger(facts: dict) -> None:
@@ -120,4 +173,4 @@ def _print_ledger(facts: dict) -> None:
 
 
 def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.1f} %"
+    return "-" if np.isnan(fraction) else f"{100 * fraction:.1f} %"

@@ -50,9 +50,25 @@ class Circuit:
     n_units: int
     n_per_unit: int
 
+    @property
+    def n_outputs(self) -> int:
+        """Number of output neurons."""
+        return self.n_units * self.n_per_unit
+
+    @property
+    def pairs(self) -> np.ndarray:
+        """Trained synapses, (pair, 2): input and output neuron."""
+        return self.network[TRAINED].pairs
+
     def weight_table(self, weights: np.ndarray) -> np.ndarray:
-        """Flat trained weights (run, pair) as (run, output neuron, input): pairs are sorted by receiver."""
-        return weights.reshape(len(weights), -1, self.n_inputs)
+        """Flat trained weights (run, pair) as (run, output neuron, input), 0 where there is no synapse."""
+        table = np.zeros((len(weights), self.n_outputs, self.n_inputs), weights.dtype)
+        table[:, self.pairs[:, 1], self.pairs[:, 0]] = weights
+        return table
+
+    def flat_weights(self, table: np.ndarray) -> np.ndarray:
+        """The inverse of :meth:`weight_table`: (..., output neuron, input) as (..., pair)."""
+        return table[..., self.pairs[:, 1], self.pairs[:, 0]]
 
 
 def build_circuit(task: Task, where: str, controller: Controller) -> Circuit:
@@ -73,7 +89,16 @@ def build_circuit(task: Task, where: str, controller: Controller) -> Circuit:
     outputs = net.population("outputs", n, point="output")
     positive = net.population("positive", n, point="controller")
     negative = net.population("negative", n, point="controller")
-    net.project_signed(inputs, outputs, positive="ampa", negative="gaba_b", name=TRAINED, store=STORES[where])
+    output, source = np.nonzero(np.tile(task.receptive_fields(k), (n_units, 1)))
+    net.project_signed(
+        inputs,
+        outputs,
+        positive="ampa",
+        negative="gaba_b",
+        pairs=np.stack([source, output], axis=1),
+        name=TRAINED,
+        store=STORES[where],
+    )
     words = controller.comparison_words
     for pool, excited_by, inhibited_by in ((positive, targets, outputs), (negative, outputs, targets)):
         net.project(

@@ -1,9 +1,10 @@
-"""Accuracy and target error of trained dies on a split, with the feedback off or on."""
+"""What trained dies do on a split, with the feedback off or on: decisions, errors, latency, spikes and energy."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from chipemu.emulator import Window
 from chipemu.learning.session import Session
 
 
@@ -16,11 +17,24 @@ class Evaluation:
     accuracy : (run,) fraction right
     target_error : (run,) mean over presentations and units of |population rate - target| [Hz]
     decisions : (run, presentation)
+    latency : (run,) mean over presentations of the time from which the decided unit leads for good [s]; see
+        :func:`decision_latency`
+    spikes : (run,) spikes of all neurons of the chip in a presentation, silent gap included
+    energy : (run,) what those spikes and the input events cost in a presentation [J]; NaN if the device does not say
     """
 
     accuracy: np.ndarray
     target_error: np.ndarray
     decisions: np.ndarray
+    latency: np.ndarray
+    spikes: np.ndarray
+    energy: np.ndarray
+
+    def confusion(self, labels: np.ndarray, n_classes: int) -> np.ndarray:
+        """Presentations by label and decision, (run, label, decision)."""
+        asked = np.broadcast_to(labels, self.decisions.shape)
+        cell = (np.arange(len(asked))[:, None] * n_classes + asked) * n_classes + self.decisions
+        return np.bincount(cell.ravel(), minlength=len(asked) * n_classes**2).reshape(-1, n_classes, n_classes)
 
 
 def evaluate(
@@ -40,17 +54,51 @@ def evaluate(
     schedule = session.schedule
     asked = np.broadcast_to(labels, (session.n_runs, len(rates)))
     decisions = np.empty(asked.shape, np.int64)
-    error = np.zeros(session.n_runs)
+    error, latency = np.zeros(session.n_runs), np.zeros(session.n_runs)
+    meter = session.meter()
     for i in range(len(rates)):
         inputs = np.broadcast_to(rates[i], (session.n_runs, rates.shape[1]))
         targets = session.target_rates(asked[:, i])
-        session.play(inputs, targets, on, schedule.settle, active=everyone)
-        window, _ = session.play(inputs, targets, on, schedule.decide, active=everyone)
+        meter.add(*session.play(inputs, targets, on, schedule.settle, active=everyone))
+        window, events = session.play(inputs, targets, on, schedule.decide, active=everyone, record=True)
+        meter.add(window, events)
         counts = session.unit_counts(window)
         decisions[:, i] = session.decide(counts, everyone)
+        latency += schedule.settle + decision_latency(session, window, decisions[:, i])
         unit_rate = counts / (session.circuit.n_per_unit * schedule.decide)
         error += np.abs(unit_rate - targets).mean(1)
-        session.rest(everyone)
+        meter.add(*session.rest(everyone))
         if tick:
             tick(i + 1)
-    return Evaluation((decisions == asked).mean(1), error / len(rates), decisions)
+    n = len(rates)
+    accuracy = (decisions == asked).mean(1)
+    return Evaluation(accuracy, error / n, decisions, latency / n, meter.spikes / n, meter.energy / n)
+
+
+def decision_latency(session: Session, window: Window, decided: np.ndarray) -> np.ndarray:
+    """Time from which the decided unit has more spikes than any other until the end of a recorded window.
+
+    Parameters
+    ----------
+    window : recorded spikes of the window in which the decision is taken
+    decided : (run,) class decided
+
+    Returns
+    -------
+    (run,) [s] since the window began; its whole length if the lead is never safe, as in a tie
+    """
+    decide = session.schedule.decide
+    unit, run, time = session.unit_spikes(window)
+    latency = np.full(session.n_runs, decide)
+    for r in range(session.n_runs):
+        mine = run == r
+        count = np.cumsum(unit[mine][:, None] == np.arange(session.circuit.n_units), axis=0)
+        if not len(count):
+            continue
+        own = count[:, decided[r]].copy()
+        count[:, decided[r]] = -1
+        behind = np.flatnonzero(own <= count.max(axis=1))
+        first = 0 if not len(behind) else behind[-1] + 1
+        if first < len(count):
+            latency[r] = time[mine][first]
+    return latency

@@ -19,6 +19,7 @@ from chipemu.parameters import nominal_charge, nominal_decay
 from chipemu.weight_memory import TrainedImage
 
 WEIGHTS = ("independent", "tied")
+ROUNDINGS = ("independent", "balanced")
 SAMPLE = 1e-3  # s, time for which an input spike samples the estimated feedback current
 SIGNALS = ("presynaptic_spike", "feedback_current", "learn_enable")
 
@@ -32,15 +33,46 @@ class HostRule:
     eta : CAM words for each pC of estimated feedback charge, which every input spike samples for 1 ms
     forget : fraction of the shadow weight lost at each update; removes directions the error cannot see
     weights : ``"independent"`` for every output neuron, or ``"tied"`` within a unit (one shadow, rounded ten times)
+    rounding : ``"independent"`` for every weight, or ``"balanced"`` within a unit, see :func:`round_units`
     policy : what happens when the 64 words run out, see ``MappedNetwork.image``
+    limit : most words of one source of either sign; None is as many as a neuron has
     upload : time the chip runs on while the image is rewritten [s]; Zendrikov 2024 measured 0.1 to 0.2 s
     """
 
     eta: float = 0.15
     forget: float = 0.002
     weights: str = "independent"
+    rounding: str = "independent"
     policy: str = "greedy"
+    limit: int | None = None
     upload: float = 0.1
+
+
+def round_units(weights: np.ndarray, n_per_unit: int, rng: np.random.Generator) -> np.ndarray:
+    """Round every weight up or down at random, so that the sum over a unit's neurons is off by less than one word.
+
+    Systematic sampling (Madow 1949) along the neurons of a unit in random order: each weight is rounded up with the
+    probability of its fraction, as in independent stochastic rounding, but the roundings of a unit balance.
+
+    Parameters
+    ----------
+    weights : (output neuron, input), neurons of a unit side by side
+    n_per_unit : neurons of a unit
+    rng : draws one order and one offset for each unit and input
+
+    Examples
+    --------
+    >>> tenth = round_units(np.full((10, 1), 0.3), 10, np.random.default_rng(0))
+    >>> sorted(tenth.ravel().tolist())
+    [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0]
+    """
+    order = rng.permutation(n_per_unit)
+    units = weights.reshape(-1, n_per_unit, weights.shape[1])
+    offset = rng.random((len(units), 1, weights.shape[1]))
+    reached = np.floor(np.cumsum(units[:, order], axis=1) + offset)
+    rounded = np.empty_like(units)
+    rounded[:, order] = np.diff(reached, axis=1, prepend=0.0)
+    return rounded.reshape(weights.shape)
 
 
 class ChipLearner:
@@ -55,8 +87,12 @@ class ChipLearner:
                 f"does not offer {', '.join(missing) or 'plastic synapses'}. Use --device dynapse1-plastic, or "
                 "--where host"
             )
-        self.session = session
-        session.emulator.set_learning_rate(eta)
+        self.session, self._eta = session, eta
+        self.scale_eta(1.0)
+
+    def scale_eta(self, factor: float) -> None:
+        """Learn at this factor of the learning rate from now on."""
+        self.session.emulator.set_learning_rate(self._eta * factor)
 
     def teach(self, inputs: np.ndarray, targets: np.ndarray, teach: np.ndarray, active: np.ndarray) -> Window:
         """The second part of a window: count, and learn on the dies in ``teach``."""
@@ -86,6 +122,8 @@ class HostLearner:
     def __init__(self, session: Session, rule: HostRule):
         if rule.weights not in WEIGHTS:
             raise InputError(f"weights are '{rule.weights}'; allowed {' or '.join(WEIGHTS)}")
+        if rule.rounding not in ROUNDINGS:
+            raise InputError(f"rounding is '{rule.rounding}'; allowed {' or '.join(ROUNDINGS)}")
         self.session, self.rule = session, rule
         emulator, circuit = session.emulator, session.circuit
         device, point = emulator.mapped.device, emulator.points["output"]
@@ -93,8 +131,12 @@ class HostLearner:
         # charge that one input spike sees right after one controller spike: initial current times the sampling time
         jump = nominal_charge(device, point, "nmda") / nominal_decay(device, point, "nmda")
         self._sampled = jump * SAMPLE * 1e12
-        n_out = circuit.n_units * circuit.n_per_unit
-        self.shadow = np.zeros((session.n_runs, n_out, circuit.n_inputs))
+        self.shadow = np.zeros((session.n_runs, circuit.n_outputs, circuit.n_inputs))
+        self._eta = rule.eta
+
+    def scale_eta(self, factor: float) -> None:
+        """Learn at this factor of the learning rate from now on."""
+        self._eta = self.rule.eta * factor
 
     def teach(self, inputs: np.ndarray, targets: np.ndarray, teach: np.ndarray, active: np.ndarray) -> Window:
         """The second part of a window: count, then update and upload for the dies in ``teach``."""
@@ -127,30 +169,36 @@ class HostLearner:
             k = session.circuit.n_per_unit
             mean = products.reshape(len(products), -1, k, products.shape[2]).mean(2)
             products = np.repeat(mean, k, axis=1)
-        self.shadow[teach] = (1 - rule.forget) * self.shadow[teach] + rule.eta * products[teach]
-        limit = session.emulator.mapped.device.chip.n_cam_words
+        self.shadow[teach] = (1 - rule.forget) * self.shadow[teach] + self._eta * products[teach]
+        limit = rule.limit or session.emulator.mapped.device.chip.n_cam_words
         np.clip(self.shadow, -limit, limit, out=self.shadow)
         self.upload(teach)
 
     def upload(self, taught: np.ndarray) -> None:
-        """Round stochastically and rewrite the dies in ``taught``; the chip runs on meanwhile."""
+        """Round to whole words and rewrite the dies in ``taught``; the chip runs on meanwhile."""
         session = self.session
         emulator = session.emulator
         weights = emulator.weights()[TRAINED].astype(float)
         for run in np.flatnonzero(taught):
             table = self.shadow[run]
             if emulator.mapped.device.weights == "words":
-                table = np.floor(table + session.rng[run].random(table.shape))
-            weights[run] = table.reshape(-1)
+                table = self._round(table, session.rng[run])
+            weights[run] = session.circuit.flat_weights(table)
         emulator.upload({TRAINED: weights}, policy=self.rule.policy)
         emulator.ledger += Ledger(host_operations=taught.astype(np.int64))
         silent = np.zeros((session.n_runs, session.circuit.n_inputs))
         session.play(silent, None, np.zeros(session.n_runs, bool), self.rule.upload, active=taught)
+
+    def _round(self, table: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        if self.rule.rounding == "balanced":
+            return round_units(table, self.session.circuit.n_per_unit, rng)
+        return np.floor(table + rng.random(table.shape))
 
     def store(self) -> TrainedImage:
         """The image on the chip; the host knows it."""
         return self.session.emulator.store()
 
     def restore(self, image: TrainedImage) -> None:
-        """Upload a stored image."""
+        """Upload a stored image and learn on from it."""
         self.session.emulator.restore(image)
+        self.shadow = self.session.circuit.weight_table(np.asarray(image.weights[TRAINED], float))

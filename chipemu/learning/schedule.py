@@ -17,6 +17,7 @@ class Schedule:
     decide : second part: output spikes are counted (free phase), or synapses learn (controlled phase)
     gap : silence between presentations
     gated : True raises the learn-enable line only after a wrong decision; False always
+    margin : with ``gated``, a right decision counts as wrong if the right unit leads by fewer spikes than this
     target_rate : rate asked of the unit of the right class [Hz]
     other_rate : rate asked of the other units [Hz]
     gate_rate : rate of the source that silences the controllers [Hz]
@@ -26,6 +27,7 @@ class Schedule:
     decide: float = 0.15
     gap: float = 0.03
     gated: bool = True
+    margin: int = 0
     target_rate: float = 40.0
     other_rate: float = 0.0
     gate_rate: float = 200.0

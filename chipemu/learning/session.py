@@ -3,10 +3,34 @@
 import numpy as np
 
 from chipemu.emulator import Emulator, Window
+from chipemu.kernels.run import Events
 from chipemu.learning.circuit import Circuit
 from chipemu.learning.schedule import Schedule
 from chipemu.ledger import Ledger
 from chipemu.stimulus import regular
+
+
+class Meter:
+    """Spikes of all neurons, and the energy of them and of the input events, summed over windows.
+
+    Attributes
+    ----------
+    spikes : (run,) spikes of the chip's neurons
+    energy : (run,) [J]; NaN if the device file gives no energies
+    """
+
+    def __init__(self, emulator: Emulator):
+        self._cost = emulator.event_energy()
+        self._n_sources = emulator.mapped.n_sources
+        self.spikes, self.energy = np.zeros(emulator.n_runs), np.zeros(emulator.n_runs)
+
+    def add(self, window: Window, events: Events) -> None:
+        """Count one window."""
+        run = np.repeat(np.arange(len(self.spikes)), np.diff(events.offset))
+        place = run * self._n_sources + events.source
+        count = np.bincount(place, minlength=len(self.spikes) * self._n_sources).reshape(-1, self._n_sources)
+        self.spikes += window.count.sum(1)
+        self.energy += (np.hstack([count, window.count]) * self._cost).sum(1)
 
 
 class Session:
@@ -93,6 +117,18 @@ class Session:
         count = window.count[:, self._outputs]
         return count.reshape(self.n_runs, self.circuit.n_units, self.circuit.n_per_unit).sum(2)
 
+    def unit_spikes(self, window: Window) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Output spikes of a recorded window in order of time: unit, run and time [s] of each."""
+        output = (window.neuron >= self._outputs.start) & (window.neuron < self._outputs.stop)
+        unit = (window.neuron[output] - self._outputs.start) // self.circuit.n_per_unit
+        time = (window.step[output] + window.fraction[output].astype(float)) * self.emulator.dt
+        order = np.argsort(time, kind="stable")
+        return unit[order], window.run[output][order], time[order]
+
+    def meter(self) -> "Meter":
+        """A fresh account of spikes and energy at the weights that the dies hold now."""
+        return Meter(self.emulator)
+
     def decide(self, counts: np.ndarray, active: np.ndarray) -> np.ndarray:
         """Class with most spikes, (run,); ties are broken at random by each run's generator."""
         decision = np.zeros(self.n_runs, np.int64)
@@ -101,10 +137,10 @@ class Session:
             decision[run] = best[0] if len(best) == 1 else self.rng[run].choice(best)
         return decision
 
-    def rest(self, active: np.ndarray) -> None:
+    def rest(self, active: np.ndarray) -> tuple[Window, Events]:
         """The silent gap between presentations."""
         silent = np.zeros((self.n_runs, self.circuit.n_inputs))
-        self.play(silent, None, np.zeros(self.n_runs, bool), self.schedule.gap, active=active)
+        return self.play(silent, None, np.zeros(self.n_runs, bool), self.schedule.gap, active=active)
 
     def target_rates(self, labels: np.ndarray) -> np.ndarray:
         """Rates asked of the units when ``labels`` (run,) are right, (run, unit) [Hz]."""

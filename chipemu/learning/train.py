@@ -21,12 +21,24 @@ class Budget:
     checkpoints : how often validation is measured and an image kept, evenly spaced
     validation : presentations of the validation split used at a checkpoint
     finalists : best checkpoints of each run that are measured again on the whole validation split
+    decay : (fraction of training, factor on the learning rate from there on), in order; before the first it is 1
     """
 
     presentations: int = 3000
     checkpoints: int = 60
     validation: int = 150
     finalists: int = 3
+    decay: tuple[tuple[float, float], ...] = ()
+
+    def eta_factor(self, progress: float) -> float:
+        """Factor on the learning rate when a fraction of training is done.
+
+        Examples
+        --------
+        >>> [Budget(decay=((0.5, 0.1),)).eta_factor(progress) for progress in (0.0, 0.5, 0.9)]
+        [1.0, 0.1, 0.1]
+        """
+        return ([1.0] + [factor for begin, factor in self.decay if begin <= progress])[-1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +96,12 @@ def train_stretch(session, learner, deck, rates, labels, n_presentations, tick=N
         session.play(inputs, targets, teach & active, schedule.settle, active=active)
         window = learner.teach(inputs, targets, teach & active, active)
         free = active & ~teach
-        missed = free & (session.decide(session.unit_counts(window), free) != label)
+        counts = session.unit_counts(window)
+        missed = free & (session.decide(counts, free) != label)
         wrong += missed
         session.emulator.ledger += Ledger(host_operations=free.astype(np.int64))
-        teach_next = missed if schedule.gated else free
+        unsure = free & (_lead(counts, label) < schedule.margin)
+        teach_next = missed | unsure if schedule.gated else free
         done = active & ~teach_next
         session.rest(done)
         for run in np.flatnonzero(done):
@@ -98,6 +112,14 @@ def train_stretch(session, learner, deck, rates, labels, n_presentations, tick=N
             tick(n_presentations - int(left.max()))
         teach = teach_next
     return wrong
+
+
+def _lead(counts: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Spikes by which the right unit leads the best other one, (run,)."""
+    everyone = np.arange(len(counts))
+    others = counts.copy()
+    others[everyone, label] = -1
+    return counts[everyone, label] - others.max(axis=1)
 
 
 def train(session: Session, learner: ChipLearner | HostLearner, rates, labels, budget: Budget, tick=None) -> Training:
@@ -111,6 +133,8 @@ def train(session: Session, learner: ChipLearner | HostLearner, rates, labels, b
     budget
     tick : called as ``tick("train", done, total)`` in presentations of the slowest run, for progress
     """
+    if budget.presentations == 0:
+        return _as_it_is(session, learner, rates, labels)
     deck = _Deck(session, len(rates["train"]))
     stretch = max(1, budget.presentations // budget.checkpoints)
     x, y = rates["validation"][: budget.validation], labels["validation"][:, : budget.validation]
@@ -119,11 +143,19 @@ def train(session: Session, learner: ChipLearner | HostLearner, rates, labels, b
     images = []
     for c in range(budget.checkpoints):
         ticked = _shifted(tick, c * stretch, budget.checkpoints * stretch)
+        learner.scale_eta(budget.eta_factor(c / budget.checkpoints))
         wrong += train_stretch(session, learner, deck, rates["train"], labels["train"], stretch, ticked)
         history[:, c] = evaluate(session, x, y).accuracy
         images.append(learner.store())
     best, validation = _choose(session, learner, images, history, rates, labels, min(budget.finalists, len(images)))
     return Training(history, stretch * (1 + np.arange(budget.checkpoints)), best, validation, wrong)
+
+
+def _as_it_is(session, learner, rates, labels) -> Training:
+    """What no training leaves behind: the weights that the dies hold."""
+    validation = evaluate(session, rates["validation"], labels["validation"]).accuracy
+    nothing = np.zeros((session.n_runs, 0))
+    return Training(nothing, np.zeros(0, np.int64), learner.store(), validation, np.zeros(session.n_runs, np.int64))
 
 
 def _shifted(tick, before: int, total: int):

@@ -1,22 +1,25 @@
-"""One point of a study is one learning experiment, with the ideal chip beside it."""
+"""One point of a study is one learning experiment."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 import xarray as xr
 
-from chipemu.learning.experiment import Settings, learn, usual
+from chipemu.learning.experiment import learn
+from chipemu.learning.settings import Settings, usual
+from chipemu.learning.train import Budget
+from chipemu.study.form import effects_of
 from chipemu.study.plan import PointSettings
 
 # Factors that scale effects, and the group of effects that each scales.
 _SCALED = {"mismatch_scale": "mismatch", "noise_scale": "noise"}
-_IDEAL_DEVICE = "ideal"
+# Factors that are settings of the same name.
+_AS_GIVEN = ("temperature", "eta", "levels")
 
 
 def run_point(point: PointSettings) -> xr.Dataset:
-    """Train and measure all dies of one point.
+    """Train and measure the dies of one point.
 
     Parameters
     ----------
@@ -26,21 +29,26 @@ def run_point(point: PointSettings) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        What `learn` gives, and `accuracy_ideal`: the median over the noise seeds of the ideal chip, trained at the host
-        with the same budget.
+        What `learn` gives.
 
     Raises
     ------
     ChipemuError
         What `learn` raises.
     """
-    result = learn(experiment(point))
-    ideal = _ideal_accuracy(point.task, point.split, point.noise_seeds, point.seed, point.budget)
-    return result.assign(accuracy_ideal=((), ideal))
+    return learn(experiment(point))
 
 
 def experiment(point: PointSettings) -> Settings:
     """Settings of the experiment that a point stands for.
+
+    Parameters
+    ----------
+    point : PointSettings
+
+    Returns
+    -------
+    Settings
 
     Examples
     --------
@@ -56,12 +64,13 @@ def experiment(point: PointSettings) -> Settings:
     ... seed = 0
     ... [factors]
     ... mismatch_scale = [0, 2]
+    ... without = "noise+calibration"
     ... ''')
-    >>> experiment(points(study)[1]).scale
-    {'mismatch': 2.0}
+    >>> settings = experiment(points(study)[1])
+    >>> settings.scale, settings.without
+    ({'mismatch': 2.0}, ('noise', 'calibration'))
     """
-    factors = point.factors
-    given = {name: factors[name] for name in ("temperature", "eta") if name in factors}
+    values = point.values
     return Settings(
         point.task,
         device=point.device,
@@ -69,31 +78,30 @@ def experiment(point: PointSettings) -> Settings:
         chip_seeds=point.chip_seeds,
         noise_seeds=point.noise_seeds,
         seed=point.seed,
-        scale={group: factors[name] for name, group in _SCALED.items() if name in factors},
+        without=effects_of(values.get("without", "none")),
+        scale={group: values[name] for name, group in _SCALED.items() if name in values},
         split=point.split,
-        **_length(point.task, point.budget),
-        **given,
+        **_length(point),
+        **{name: values[name] for name in _AS_GIVEN if name in values},
     )
 
 
-def _length(task: str, given) -> dict:
+def _length(point: PointSettings) -> dict:
     """Budget and schedule of an experiment; what the study leaves open stays as usual for the task."""
-    budget, schedule = usual(task)
+    budget, schedule = usual(point.task)
+    given = point.budget
     counts = {name: given[name] for name in ("presentations", "checkpoints") if name in given}
-    window = {"decide": given["window"]} if "window" in given else {}
-    return {"budget": replace(budget, **counts), "schedule": replace(schedule, **window)}
+    phases = {"decide": given["window"]} if "window" in given else {}
+    if "target_rate" in point.values:
+        phases["target_rate"] = point.values["target_rate"]
+    return {"budget": replace(budget, **counts), "schedule": replace(schedule, **phases)}
 
 
-@lru_cache(maxsize=8)
-def _ideal_accuracy(task: str, split: str, noise_seeds: tuple[int, ...], seed: int, budget) -> float:
-    # The same at every point, so it is run once a process. Dies of the ideal device are all alike: one is enough.
-    settings = Settings(
-        task,
-        device=_IDEAL_DEVICE,
-        where="host",
-        noise_seeds=noise_seeds,
-        seed=seed,
-        split=split,
-        **_length(task, budget),
-    )
-    return float(learn(settings)[f"accuracy_{split}"].median())
+def warm_up() -> None:
+    """Compile the kernels into the cache folder, with the smallest experiment that reaches all of them.
+
+    Processes that start after it load machine code instead of each compiling its own.
+    """
+    _, schedule = usual("binary")
+    quick = replace(schedule, settle=0.005, decide=0.005, gap=0.005)
+    learn(Settings("binary", without=("calibration",), budget=Budget(1, 1, 1, 1), schedule=quick))

@@ -1,59 +1,70 @@
-"""Figures of a finished study."""
+"""Figures and page of a finished study."""
 
 from __future__ import annotations
 
-import itertools
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePath
 
 import xarray as xr
 
 from chipemu import figures, storage
 from chipemu.errors import InputError
+from chipemu.report import combinations, main_factor, point_name, write_report
 from chipemu.study.run import open_study
 
-_SHOWN = "mismatch_scale"
+ENDINGS = ("png", "svg")
+PAGE = "report.html"
 
 
-def report_study(folder: str | Path, *, ending: str = "png") -> list[Path]:
-    """Draw accuracy against mismatch, one figure for each combination of the other factors.
+def report_study(folder: str | Path, *, endings: Sequence[str] = ENDINGS) -> list[Path]:
+    """Draw accuracy against what the study varies, and write one page with everything.
 
     Parameters
     ----------
     folder : str or Path
         Folder given to `run_study`.
-    ending : {"png", "svg", "pdf"}
-        Format.
+    endings : sequence of {"png", "svg", "pdf"}
+        Formats of the figures.
 
     Returns
     -------
     list of Path
-        The figures, written into the folder.
+        What was written into the folder: one figure for each combination of the factors other than the one across
+        (mismatch_scale, or the one of most values), in each format, then `report.html`. A combination whose runs all
+        failed, and a study that varies nothing, has no figure.
 
     Raises
     ------
     InputError
-        If the study is not finished, or does not vary mismatch_scale.
+        If the study is not finished.
     """
     study = open_study(folder)
-    if _SHOWN not in study.factors:
-        varied = ", ".join(study.factors) or "nothing"
-        raise InputError(f"{study.path} varies {varied}; the figure needs the factor {_SHOWN}.")
     result = Path(folder) / f"{study.name}.h5"
     if not result.is_file():
         raise InputError(f"{folder} holds no {result.name} yet. Finish the study first, with resume.")
     dataset = storage.load(result)
-    others = {name: values for name, values in study.factors.items() if name != _SHOWN}
+    page = dataset.assign_attrs(dict(study.fixed) | dataset.attrs)
+    factor = main_factor(dataset)
     paths = []
-    for indices in itertools.product(*(range(len(values)) for values in others.values())):
-        choice = dict(zip(others, indices, strict=True))
-        paths.append(_draw(dataset.isel(choice), study.name, Path(folder), ending))
-    return paths
+    for choice in combinations(dataset, across=factor) if factor else []:
+        chosen = dataset.isel(choice)
+        if figures.has_accuracy(chosen):
+            name = "-".join([study.name, *_file_texts(dataset, choice)])
+            paths += _draw(chosen, factor, point_name(dataset, choice), Path(folder) / name, endings)
+    return [*paths, write_report(page, Path(folder) / PAGE)]
 
 
-def _draw(chosen: xr.Dataset, name: str, folder: Path, ending: str) -> Path:
-    """Draw one combination of factors, which are scalar coordinates of `chosen`; its values name file and title."""
-    values = [chosen[factor] for factor in chosen.coords if chosen[factor].ndim == 0]
-    texts = [f"{value.item():g}" if value.dtype.kind == "f" else Path(value.item()).stem for value in values]
-    axes = figures.accuracy_against_mismatch(chosen)
-    axes.figure.suptitle(", ".join(f"{value.name} {text}" for value, text in zip(values, texts, strict=True)))
-    return figures.save_figure(axes, folder / f"{'-'.join([name, *texts])}.{ending}")
+def _draw(chosen: xr.Dataset, factor: str, title: str, stem: Path, endings: Sequence[str]) -> list[Path]:
+    axes = figures.accuracy_against(chosen, factor)
+    axes.figure.suptitle(figures.plain(title, 70), fontsize="medium")
+    return [figures.save_figure(axes, stem.with_name(f"{stem.name}.{ending}")) for ending in endings]
+
+
+def _file_texts(dataset: xr.Dataset, choice: dict[str, int]) -> list[str]:
+    """Return the values of a choice as parts of a file name: numbers in SI, of paths the last part."""
+    values = [dataset[name].values[index] for name, index in choice.items()]
+    texts = [PurePath(value).stem if isinstance(value, str) else f"{value:g}" for value in values]
+    return [
+        "".join(letter if letter.isalnum() or letter in "._+" else "_" for letter in text) or "nothing"
+        for text in texts
+    ]

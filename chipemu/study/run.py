@@ -1,46 +1,40 @@
-"""Running a study in a folder: manifest first, one shard a point, one file at the end; resumable at any moment."""
+"""Running a study in a folder: manifest first, one shard a unit, one file at the end; resumable at any moment."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-import xarray as xr
-
 from chipemu import storage
-from chipemu.errors import StudyFileError
-from chipemu.study import shards
-from chipemu.study.plan import PointSettings, manifest, points
-from chipemu.study.schema import Study, parse_study
+from chipemu.errors import InputError
+from chipemu.study import shards, workers
+from chipemu.study.attempt import Job, RunPoint, run_unit
+from chipemu.study.folder import complete_shards, held, open_study, prepare, remove_stale
+from chipemu.study.plan import Unit, units
+from chipemu.study.schema import Study
 
-RunPoint = Callable[[PointSettings], xr.Dataset]
+__all__ = ["open_study", "run_study"]
 
-STUDY_FILE = "study.toml"
-MANIFEST_FILE = "manifest.json"
-SHARD_FOLDER = "shards"
-MAX_MANIFEST_BYTES = 200_000_000
-
-
-@dataclass(frozen=True)
-class StudyStatus:
-    """How far a study is: numbers of points, of points whose shard is complete, and of runs that failed."""
-
-    n_points: int
-    n_complete: int
-    n_failed_runs: int
-
-    def __str__(self) -> str:
-        return f"{self.n_complete} of {self.n_points} points complete, {self.n_failed_runs} runs failed"
+WHOLE = (1, 1)
+Advance = Callable[[int, int], None]
 
 
 def run_study(
-    study: Study, folder: str | Path, run_point: RunPoint, *, resume: bool = False, progress: bool = True
-) -> Path:
-    """Run every point of a study that is not complete yet, then write all of them to one file.
+    study: Study,
+    folder: str | Path,
+    run_point: RunPoint,
+    *,
+    resume: bool = False,
+    progress: bool = True,
+    n_workers: int = 0,
+    shard: tuple[int, int] = WHOLE,
+    warm_up: Callable[[], None] | None = None,
+) -> Path | None:
+    """Run every unit of a study that is not complete yet, then write all of them to one file.
 
-    Killing this at any moment loses the point in flight. Run again with `resume`, it gives the same numbers.
+    Killing this at any moment loses the units in flight. Run again with `resume`, it gives the same numbers, as it does
+    with any number of workers.
 
     Parameters
     ----------
@@ -50,140 +44,97 @@ def run_study(
         Folder of this study; made if it is not there.
     run_point : callable
         PointSettings -> xarray.Dataset of declared variables (chip, noise, ...) with the attributes of
-        `storage.provenance`. What it raises becomes rows with status "failed" and the reason.
+        `storage.provenance`. If it raises, its dies are run one by one; those that raise again become rows with status
+        "failed" and the reason. It is also given the ideal device, as a point of its own.
     resume : bool
         Go on in a folder that already holds this study.
     progress : bool
         Show a progress bar on standard error.
+    n_workers : int
+        Number of worker processes; 0 runs in this process. A script that asks for workers must be importable: its own
+        calls stand under ``if __name__ == "__main__"``.
+    shard : (int, int)
+        (k, n) runs every n-th unit, beginning with the k-th, for n processes on one folder. Only this may share a
+        folder with other runs, and it may begin in a folder that holds the study already.
+    warm_up : callable, optional
+        Run in the first worker before the others begin, to compile kernels once.
 
     Returns
     -------
-    Path
-        The consolidated HDF5 file, `<study name>.h5` in the folder.
+    Path or None
+        The consolidated HDF5 file, `<study name>.h5` in the folder; none where other shares are not complete.
 
     Raises
     ------
     StudyFileError
-        If the folder holds a study and `resume` is off, or holds another study, or one of another program version.
+        If the folder holds a study and `resume` is off, holds another study or one of another program version, or is
+        in use.
+    InputError
+        If `shard` or `n_workers` is out of range.
     """
+    _check(n_workers, shard)
     folder = Path(folder)
-    shard_folder = _prepare(study, folder, resume)
-    done = []
-    for settings in _with_progress(points(study), study, progress):
-        dataset = shards.read(study, settings.index, shard_folder)
-        if dataset is None:
-            dataset = _run_one(study, settings, run_point, shard_folder)
-        done.append(dataset)
-    return storage.save(shards.consolidate(study, done), folder / f"{study.name}.h5")
+    shared = shard != WHOLE
+    with held(folder, shared=shared):
+        shard_folder = prepare(study, folder, resume=resume or shared)
+        if not shared:
+            remove_stale(folder)
+        job = Job.of(study, run_point, shard_folder)
+        mine = units(study)[shard[0] - 1 :: shard[1]]
+        try:
+            _work(mine, job, study, n_workers, warm_up, visible=progress)
+            found = complete_shards(study, shard_folder)
+            if found is None and not shared:  # one was damaged, which shows only when all of it is read
+                _work(mine, job, study, n_workers, warm_up, visible=progress)
+                found = complete_shards(study, shard_folder)
+        finally:
+            if not shared:
+                remove_stale(folder)
+        return storage.save(shards.consolidate(study, found), folder / f"{study.name}.h5") if found else None
 
 
-def study_status(folder: str | Path) -> StudyStatus:
-    """Count what is complete in the folder of a study.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Folder given to `run_study`.
-
-    Returns
-    -------
-    StudyStatus
-
-    Raises
-    ------
-    StudyFileError
-        If the folder holds no study.
-    """
-    study = open_study(folder)
-    found = [shards.read(study, index, Path(folder) / SHARD_FOLDER) for index in range(study.n_points)]
-    complete = [dataset for dataset in found if dataset is not None]
-    n_failed = sum(int((dataset["status"] == "failed").sum()) for dataset in complete)
-    return StudyStatus(study.n_points, len(complete), n_failed)
+def _check(n_workers: int, shard: tuple[int, int]) -> None:
+    if n_workers < 0:
+        raise InputError(f"{n_workers} workers; allowed 0 (this process) or more")
+    k, n = shard
+    if not 1 <= k <= n:
+        raise InputError(f"shard {k}/{n} is not one of {n}; allowed k/n with k from 1 to n")
 
 
-def open_study(folder: str | Path) -> Study:
-    """Return the study that a folder holds.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Folder given to `run_study`.
-
-    Returns
-    -------
-    Study
-
-    Raises
-    ------
-    StudyFileError
-        If there is none.
-    """
-    path = Path(folder) / STUDY_FILE
-    if not path.is_file():
-        raise StudyFileError(f"{folder} holds no study: there is no {STUDY_FILE} in it.")
-    return parse_study(path.read_text(encoding="utf-8"), str(path))
-
-
-def _prepare(study: Study, folder: Path, resume: bool) -> Path:
-    """Make the folder of a study, or make sure that it holds this one; return the folder of the shards."""
-    shard_folder = folder / SHARD_FOLDER
-    shard_folder.mkdir(parents=True, exist_ok=True)
-    planned = manifest(study)
-    path = folder / MANIFEST_FILE
-    if path.exists():
-        if not resume:
-            raise StudyFileError(f"{folder} already holds a study. Resume it, or give another folder.")
-        _check_manifest(path, planned)
+def _work(mine: list[Unit], job: Job, study: Study, n_workers: int, warm_up, *, visible: bool) -> None:
+    """Run the units that are not complete, here or in workers, showing how many runs are done."""
+    todo = [unit for unit in mine if shards.reasons(unit, study.hash, job.folder) is None]
+    if n_workers:
+        outcomes = workers.in_processes(todo, job, n_workers, warm_up)
     else:
-        with storage.replacing(folder / STUDY_FILE) as temporary:
-            temporary.write_text(study.text, encoding="utf-8")
-        with storage.replacing(path) as temporary:
-            temporary.write_text(json.dumps(planned), encoding="utf-8")
-    # A process that was killed while writing leaves its temporary file.
-    for stale in shard_folder.glob("*.tmp"):
-        stale.unlink()
-    return shard_folder
+        outcomes = ((unit, run_unit(unit, job)) for unit in todo)
+    n_before = study.n_runs - sum(unit.point.n_runs for unit in todo if not unit.ideal)
+    with closing(outcomes), _bar(study, n_before, visible=visible) as advance:
+        for unit, n_failed in outcomes:
+            if not unit.ideal:
+                advance(unit.point.n_runs, n_failed)
 
 
-def _check_manifest(path: Path, planned: dict[str, object]) -> None:
-    if path.stat().st_size > MAX_MANIFEST_BYTES:
-        raise StudyFileError(f"{path} has {path.stat().st_size} bytes; the limit is {MAX_MANIFEST_BYTES}.")
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise StudyFileError(f"{path} is not a manifest: {error}. Give another folder.") from error
-    if not isinstance(stored, dict):
-        raise StudyFileError(f"{path} is not a manifest. Give another folder.")
-    # Compared as JSON, which knows no tuples.
-    expected = json.loads(json.dumps(planned))
-    changed = [key for key in expected if stored.get(key) != expected[key]]
-    if changed:
-        raise StudyFileError(
-            f"{path.parent} holds a study with another {', '.join(changed)}; its numbers would not go together. "
-            f"Give another folder."
-        )
+@contextmanager
+def _bar(study: Study, n_before: int, *, visible: bool) -> Iterator[Advance]:
+    """Progress bar in runs; what is not this process's to do counts as done.
 
-
-def _run_one(study: Study, settings: PointSettings, run_point: RunPoint, folder: Path) -> xr.Dataset:
-    """Run one point and write its shard; whatever goes wrong becomes rows that say so."""
-    try:
-        path = shards.write(shards.complete(run_point(settings), settings), study, settings, folder)
-    except Exception as error:
-        # Hours of other points must not be lost to a fault in one, whatever its kind.
-        path = shards.write(shards.failed(error, settings), study, settings, folder)
-    # Read back, so that a resumed study and an uninterrupted one consolidate the same arrays.
-    return storage.load(path)
-
-
-def _with_progress(planned: list[PointSettings], study: Study, visible: bool) -> Iterator[PointSettings]:
-    """Yield the points while showing which one is at work."""
+    Yields
+    ------
+    callable
+        ``advance(n_runs, n_failed)``.
+    """
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not visible) as bar:
-        task = bar.add_task(study.name, total=len(planned))
-        for settings in planned:
-            bar.update(task, description=f"{study.name}: {settings.label}")
-            yield settings
-            bar.advance(task)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("runs"))
+    failed = 0
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), disable=not visible) as bar:
+        task = bar.add_task(study.name, total=study.n_runs, completed=n_before)
+
+        def advance(n_runs: int, n_failed: int) -> None:
+            nonlocal failed
+            failed += n_failed
+            bar.update(task, advance=n_runs, description=f"{study.name}, {failed} failed" if failed else study.name)
+
+        yield advance

@@ -1,101 +1,35 @@
-"""The result of one point as a file, and all of them as one."""
+"""The result of one unit as a file, and all of them as one dataset."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import h5py
 import numpy as np
 import xarray as xr
 
 from chipemu import storage, variables
-from chipemu.errors import ChipemuError, InputError, RunError, shorten
-from chipemu.study.plan import PointSettings, shard_name
+from chipemu.errors import InputError
+from chipemu.study.plan import Unit, ideal_key, ideal_units, point_units, points
 from chipemu.study.schema import Study
 
-_RUN = ("chip", "noise")
-_REASON_LENGTH = 300
-
-# What stands for "no value" in the rows of a failed point. Numbers that may be missing are NaN.
+# What stands for "no value" in the rows of a failed run. Numbers that may be missing are NaN.
 _FILL = {"text": "", "flag": False, "index": -1}
+# Attributes of a shard that say nothing about the whole.
+_OWN = ("shard",)
 
 
-def complete(dataset: xr.Dataset, settings: PointSettings) -> xr.Dataset:
-    """Return what `run_point` gave with seeds, status and factor values added.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Result with the dimensions chip and noise.
-    settings : PointSettings
-        What it is the result of.
-
-    Returns
-    -------
-    xarray.Dataset
-
-    Raises
-    ------
-    RunError
-        If the number of dies or noise seeds is not what was asked for.
-    """
-    asked = {"chip": len(settings.chip_seeds), "noise": len(settings.noise_seeds)}
-    for dim, size in asked.items():
-        if dataset.sizes.get(dim, size) != size:
-            raise RunError(f"the result has {dataset.sizes[dim]} entries along {dim!r}; {size} were asked for.")
-    shape = tuple(asked.values())
-    texts = {name: (_RUN, np.full(shape, text)) for name, text in (("status", "done"), ("reason", ""))}
-    dataset = dataset.assign({name: values for name, values in texts.items() if name not in dataset})
-    return _place(dataset, settings)
-
-
-def failed(error: Exception, settings: PointSettings) -> xr.Dataset:
-    """Return the rows of a point that could not be run: a status and the reason, and no numbers.
-
-    Parameters
-    ----------
-    error : Exception
-        What happened.
-    settings : PointSettings
-        The point.
-
-    Returns
-    -------
-    xarray.Dataset
-    """
-    kind = "" if isinstance(error, ChipemuError) else f"{type(error).__name__}: "
-    reason = shorten(f"{kind}{error}", _REASON_LENGTH)
-    shape = (len(settings.chip_seeds), len(settings.noise_seeds))
-    origin = storage.provenance(
-        device=settings.device,
-        device_hash="",
-        operating_points=(),
-        mapping_hash="",
-        seeds={"study": settings.seed},
-        temperature=settings.factors.get("temperature", np.nan),
-        age=settings.factors.get("age", 0.0),
-    )
-    rows = {"status": (_RUN, np.full(shape, "failed")), "reason": (_RUN, np.full(shape, reason))}
-    return _place(xr.Dataset(rows, attrs=origin), settings)
-
-
-def _place(dataset: xr.Dataset, settings: PointSettings) -> xr.Dataset:
-    """Add the seeds, and the factor values as leading dimensions of length 1."""
-    dataset = dataset.assign_coords(
-        chip_seed=("chip", np.array(settings.chip_seeds, dtype=np.int64)),
-        noise_seed=("noise", np.array(settings.noise_seeds, dtype=np.int64)),
-    )
-    return variables.label(dataset.expand_dims({name: [value] for name, value in settings.factors.items()}))
-
-
-def write(dataset: xr.Dataset, study: Study, settings: PointSettings, folder: Path) -> Path:
-    """Write the shard of one point, whole or not at all.
+def write(dataset: xr.Dataset, unit: Unit, study_name: str, study_hash: str, folder: Path) -> Path:
+    """Write the shard of one unit, whole or not at all.
 
     Parameters
     ----------
     dataset : xarray.Dataset
-        From `complete` or `failed`.
-    study : Study
-    settings : PointSettings
+        Results and status over (chip, noise).
+    unit : Unit
+    study_name, study_hash : str
+        Identity of the study.
     folder : Path
         Folder of the shards.
 
@@ -108,18 +42,19 @@ def write(dataset: xr.Dataset, study: Study, settings: PointSettings, folder: Pa
     InputError
         If the dataset holds anything undeclared or does not state its origin.
     """
-    marked = dataset.assign_attrs(study=study.name, study_hash=study.hash, point=settings.index)
-    return storage.save(marked, folder / shard_name(settings.index))
+    placed = dataset.expand_dims({name: [value] for name, value in unit.point.factors.items()})
+    marked = variables.label(placed).assign_attrs(study=study_name, study_hash=study_hash, shard=unit.shard)
+    return storage.save(marked, folder / unit.shard)
 
 
-def read(study: Study, index: int, folder: Path) -> xr.Dataset | None:
-    """Return the shard of one point if it is there, whole, and of this study.
+def read(unit: Unit, study_hash: str, folder: Path) -> xr.Dataset | None:
+    """Return the shard of one unit if it is there, whole, and of this study.
 
     Parameters
     ----------
-    study : Study
-    index : int
-        Place of the point in the study.
+    unit : Unit
+    study_hash : str
+        Identity of the study.
     folder : Path
         Folder of the shards.
 
@@ -128,32 +63,141 @@ def read(study: Study, index: int, folder: Path) -> xr.Dataset | None:
     xarray.Dataset or None
     """
     try:
-        dataset = storage.load(folder / shard_name(index))
+        dataset = storage.load(folder / unit.shard)
     except InputError:
         return None
-    ours = dataset.attrs.get("study_hash") == study.hash and dataset.attrs.get("point") == index
+    ours = dataset.attrs.get("study_hash") == study_hash and dataset.attrs.get("shard") == unit.shard
     return dataset if ours else None
 
 
-def consolidate(study: Study, shards: list[xr.Dataset]) -> xr.Dataset:
+def reasons(unit: Unit, study_hash: str, folder: Path) -> list[str | None] | None:
+    """Return why each run of a unit failed, if its shard is there and of this study; far faster than `read`.
+
+    Parameters
+    ----------
+    unit : Unit
+    study_hash : str
+        Identity of the study.
+    folder : Path
+        Folder of the shards.
+
+    Returns
+    -------
+    list of (str or None), or None
+        One entry a run, die after die; no reason where it did not fail.
+    """
+    try:
+        with h5py.File(folder / unit.shard, "r") as file:
+            if file.attrs.get("study_hash") != study_hash or file.attrs.get("shard") != unit.shard:
+                return None
+            if any(file[name].size != unit.point.n_runs for name in ("status", "reason")):
+                return None
+            status, reason = (file[name].asstr()[()].flat for name in ("status", "reason"))
+            return [str(r) if s == "failed" else None for s, r in zip(status, reason, strict=True)]
+    except (OSError, KeyError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def join(parts: Sequence[xr.Dataset], dim: str) -> xr.Dataset:
+    """Return runs of one point that were made apart as if they had been made together.
+
+    Parameters
+    ----------
+    parts : sequence of xarray.Dataset
+        In order; those that failed hold no numbers.
+    dim : {"chip", "noise"}
+        What they differ in.
+
+    Returns
+    -------
+    xarray.Dataset
+        Failed runs hold NaN (-1 where only integers are allowed). What has not the dimension `dim` is of the point, and
+        the same in all parts.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    template = max(parts, key=lambda part: len(part.variables))
+    whole = [_filled(part, template, dim) for part in parts]
+    joined = xr.concat(
+        whole, dim=dim, data_vars="minimal", coords="minimal", compat="override", join="exact", combine_attrs="drop"
+    )
+    return joined.assign_attrs(template.attrs)
+
+
+def _filled(part: xr.Dataset, template: xr.Dataset, dim: str) -> xr.Dataset:
+    """Add the variables that a failed part lacks."""
+    missing = {}
+    for name, variable in template.variables.items():
+        if name in part.variables:
+            continue
+        if dim not in variable.dims:
+            missing[name] = variable
+            continue
+        kind = variables.find(str(name)).kind
+        shape = [part.sizes.get(axis, size) for axis, size in variable.sizes.items()]
+        dtype = {"real": variable.dtype, "index": variable.dtype, "text": object}.get(kind)
+        missing[name] = (variable.dims, np.full(shape, _FILL.get(kind, np.nan), dtype=dtype))
+    return part.assign_coords({n: v for n, v in missing.items() if n in template.coords}).assign(
+        {n: v for n, v in missing.items() if n not in template.coords}
+    )
+
+
+def consolidate(study: Study, shards: dict[str, xr.Dataset]) -> xr.Dataset:
     """Return all points as one dataset with one dimension a factor.
 
     Parameters
     ----------
     study : Study
-    shards : list of xarray.Dataset
-        One for each point, in order.
+    shards : dict of name to xarray.Dataset
+        The shard of every unit.
 
     Returns
     -------
     xarray.Dataset
-        Failed points hold NaN (-1 where only integers are allowed) and their reason.
+        Failed runs hold NaN (-1 where only integers are allowed) and their reason. What has not the same shape at every
+        point, such as the weights of different tasks, is left out; the attribute `left_out` names it.
     """
-    names = {str(name) for shard in shards for name in shard.variables}
+    ideal = {ideal_key(unit.point): shards[unit.shard] for unit in ideal_units(study)}
+    level = []
+    for point in points(study):
+        whole = join([shards[unit.shard] for unit in point_units(point)], "chip")
+        accuracy = float(ideal[ideal_key(point)].get(f"accuracy_{study.split}", xr.DataArray(np.nan)).median())
+        axes = tuple(study.factors)
+        level.append(whole.assign(accuracy_ideal=(axes, np.full((1,) * len(axes), accuracy))))
+    attributes = _attributes(level)
+    left_out = _left_out(level)
+    if left_out:
+        attributes["left_out"] = f"{', '.join(left_out)}: not of one shape at every point; see the shards"
+    failure = [str(reason) for shard in ideal.values() for reason in shard["reason"].values.flat if reason]
+    if failure:
+        attributes["ideal_failed"] = failure[0]
+    dataset = _grid(study, [part.drop_vars(left_out, errors="ignore") for part in level])
+    return variables.label(dataset.drop_attrs(deep=False).assign_attrs(attributes, study_toml=study.text))
+
+
+def _attributes(level: list[xr.Dataset]) -> dict[str, object]:
+    """Origin of the whole; points that failed before they knew theirs speak only if all did."""
+    known = [part.attrs for part in level if part.attrs.get("device_hash")] or [part.attrs for part in level]
+    return storage.merge_provenance({n: v for n, v in attrs.items() if n not in _OWN} for attrs in known)
+
+
+def _left_out(level: list[xr.Dataset]) -> list[str]:
+    """Names of variables along a dimension whose length or coordinate is not the same at every point."""
+    first: dict[str, xr.DataArray] = {}
+    unequal = set()
+    for part in level:
+        for dim in set(part.sizes) - set(variables.FACTORS):
+            if not part[dim].equals(first.setdefault(dim, part[dim])):
+                unequal.add(dim)
+    found = {str(name) for part in level for name, variable in part.variables.items() if unequal & set(variable.dims)}
+    return sorted(found)
+
+
+def _grid(study: Study, level: list[xr.Dataset]) -> xr.Dataset:
+    """Stack points, the last factor changing fastest, along the dimensions of the factors."""
+    names = {str(name) for part in level for name in part.variables}
     kinds = {name: variables.find(name).kind for name in names}
-    fill = {name: _FILL[kind] for name, kind in kinds.items() if kind in _FILL}
-    fill |= {name: np.nan for name in names - set(fill)}
-    level = shards
+    fill = {name: _FILL.get(kind, np.nan) for name, kind in kinds.items()}
     for factor in reversed(list(study.factors)):
         size = len(study.factors[factor])
         level = [
@@ -169,8 +213,4 @@ def consolidate(study: Study, shards: list[xr.Dataset]) -> xr.Dataset:
             )
             for first in range(0, len(level), size)
         ]
-    attributes = storage.merge_provenance(
-        {name: value for name, value in shard.attrs.items() if name != "point"} for shard in shards
-    )
-    dataset = level[0].drop_attrs(deep=False).assign_attrs(attributes, study_toml=study.text)
-    return variables.label(dataset)
+    return level[0]

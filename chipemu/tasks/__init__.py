@@ -6,12 +6,20 @@ import inspect
 from collections.abc import Callable
 
 from chipemu.errors import UnknownNameError
-from chipemu.tasks import binary, yinyang
+from chipemu.tasks import binary, breast_cancer, digits, iris, mnist, yinyang
+from chipemu.tasks.split import N_FOLDS
 from chipemu.tasks.task import SPLITS, Task
 
-__all__ = ["SPLITS", "Task", "load_task", "names"]
+__all__ = ["SPLITS", "Task", "load_folds", "load_task", "names"]
 
-_LOADERS: dict[str, Callable[..., Task]] = {"yinyang": yinyang.load, "binary": binary.load}
+_LOADERS: dict[str, Callable[..., Task]] = {
+    "yinyang": yinyang.load,
+    "binary": binary.load,
+    "iris": iris.load,
+    "breast-cancer": breast_cancer.load,
+    "digits": digits.load,
+    "mnist": mnist.load,
+}
 
 
 def names() -> list[str]:
@@ -20,7 +28,7 @@ def names() -> list[str]:
     Examples
     --------
     >>> names()
-    ['yinyang', 'binary']
+    ['yinyang', 'binary', 'iris', 'breast-cancer', 'digits', 'mnist']
     """
     return list(_LOADERS)
 
@@ -33,7 +41,7 @@ def load_task(name: str, **options: str | float) -> Task:
     name : str
         One of `names()`.
     **options
-        Encoding of that task, see `yinyang.load` and `binary.load`; quantities are strings with a unit.
+        Encoding of that task, see `load` in the module of its name; quantities are strings with a unit.
 
     Returns
     -------
@@ -60,3 +68,30 @@ def load_task(name: str, **options: str | float) -> Task:
         if option not in known:
             raise UnknownNameError(f"option of task {name!r}", option, known)
     return load(**options)
+
+
+def load_folds(name: str) -> list[Task]:
+    """Load a task with every fold of its cross-validation; a task with one fixed split is its own only fold.
+
+    Parameters
+    ----------
+    name : str
+        One of `names()`.
+
+    Returns
+    -------
+    list of Task
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such task.
+
+    Examples
+    --------
+    >>> len(load_folds("iris")), len(load_folds("binary"))
+    (5, 1)
+    """
+    if name in _LOADERS and "fold" in inspect.signature(_LOADERS[name]).parameters:
+        return [load_task(name, fold=number) for number in range(N_FOLDS)]
+    return [load_task(name)]

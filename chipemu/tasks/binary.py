@@ -6,7 +6,6 @@ import numpy as np
 
 from chipemu.errors import InputError
 from chipemu.tasks.task import Task
-from chipemu.units import parse
 
 N_CHANNELS = 8
 PATTERN_SEED = 0
@@ -32,7 +31,7 @@ def patterns() -> np.ndarray:
     return np.random.default_rng(PATTERN_SEED).uniform(*RATE_RANGE_HZ, size=(2, N_CHANNELS))
 
 
-def load(*, jitter: float = 0.1, window: str = "500 ms", target_rate: str = "40 Hz") -> Task:
+def load(*, jitter: float = 0.1) -> Task:
     """Two 8-channel patterns, rates uniform in 20-80 Hz (seed 0), with multiplicative jitter at every presentation.
 
     In each presentation every channel rate is multiplied by its own Gaussian factor of mean 1 and standard deviation
@@ -46,10 +45,6 @@ def load(*, jitter: float = 0.1, window: str = "500 ms", target_rate: str = "40 
     ----------
     jitter : float
         Standard deviation of the factor [1].
-    window : str
-        Default length of one presentation [s].
-    target_rate : str
-        Default rate asked of the unit of the right class [Hz].
 
     Returns
     -------
@@ -57,8 +52,6 @@ def load(*, jitter: float = 0.1, window: str = "500 ms", target_rate: str = "40 
 
     Raises
     ------
-    UnitError
-        If a quantity has no unit or a wrong one.
     InputError
         If `jitter` is negative or not finite.
     """
@@ -74,8 +67,6 @@ def load(*, jitter: float = 0.1, window: str = "500 ms", target_rate: str = "40 
         source_names=tuple(f"channel {i}" for i in range(N_CHANNELS)),
         splits=splits,
         rates=rates,
-        window_s=parse(window, "s", where="window"),
-        target_rate_hz=parse(target_rate, "Hz", where="target_rate"),
         summary="binary: 2 rate patterns on 8 channels, 10 % jitter at every presentation",
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 from chipemu.errors import InputError, UnknownNameError
 
 SPLITS = ("train", "validation", "test")
+_FIELD_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,10 @@ class Task:
         The rates are affine in `x`, so a linear read-out of one can do exactly what a linear read-out of the other can.
     rates : mapping of split name to array
         Source rates (presentation, source) [Hz].
-    window_s : float
-        Default length of one presentation [s].
-    target_rate_hz : float
-        Default rate asked of the unit of the right class [Hz].
     summary : str
         One sentence for lists.
+    receptive_field : int or None
+        Number of sources that one output neuron sees, the last source always among them; None is all of them.
 
     Raises
     ------
@@ -54,9 +53,8 @@ class Task:
     source_names: tuple[str, ...]
     splits: Mapping[str, tuple[np.ndarray, np.ndarray]]
     rates: Mapping[str, np.ndarray]
-    window_s: float
-    target_rate_hz: float
     summary: str
+    receptive_field: int | None = None
 
     def __post_init__(self) -> None:
         for split, (x, y) in self.splits.items():
@@ -74,6 +72,38 @@ class Task:
     def n_classes(self) -> int:
         """Number of classes."""
         return len(self.classes)
+
+    def receptive_fields(self, n_neurons: int) -> np.ndarray:
+        """Which sources each neuron of a unit sees: the last one, and a fixed random choice of the others.
+
+        Every next neuron sees the sources that the earlier ones saw least, so that together they see all alike. The
+        choice is a fact of the task, not of a run; all units have the same.
+
+        Parameters
+        ----------
+        n_neurons : int
+            Neurons of a unit.
+
+        Returns
+        -------
+        ndarray of bool, (neuron, source)
+
+        Examples
+        --------
+        >>> from chipemu.tasks import load_task
+        >>> load_task("binary").receptive_fields(10).all()
+        np.True_
+        """
+        sees = np.ones((n_neurons, self.n_sources), bool)
+        if self.receptive_field is None:
+            return sees
+        rng = np.random.default_rng(_FIELD_SEED)
+        seen = np.zeros(self.n_sources - 1)
+        for row in sees:
+            least = np.lexsort((rng.random(len(seen)), seen))
+            row[least[self.receptive_field - 1 :]] = False
+            seen += row[:-1]
+        return sees
 
     @property
     def chance(self) -> float:

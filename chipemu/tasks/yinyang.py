@@ -11,8 +11,8 @@ import math
 import numpy as np
 
 from chipemu.errors import InputError
+from chipemu.tasks.encoder import rate_range
 from chipemu.tasks.task import Task
-from chipemu.units import parse
 
 R_BIG = 0.5
 R_SMALL = 0.1
@@ -99,8 +99,6 @@ def load(
     rate_min: str = "10 Hz",
     rate_max: str = "100 Hz",
     constant: float = 1.0,
-    window: str = "500 ms",
-    target_rate: str = "40 Hz",
 ) -> Task:
     """Yin-Yang with the published splits; each coordinate is affine to the rate of one source.
 
@@ -113,10 +111,6 @@ def load(
         Rates that encode the values 0 and 1 [Hz].
     constant : float
         Value in 0..1 that the constant source encodes [1].
-    window : str
-        Default length of one presentation [s].
-    target_rate : str
-        Default rate asked of the unit of the right class [Hz].
 
     Returns
     -------
@@ -129,9 +123,7 @@ def load(
     InputError
         If the rates are negative or in the wrong order, or `constant` is outside 0..1.
     """
-    low, high = parse(rate_min, "Hz", where="rate_min"), parse(rate_max, "Hz", where="rate_max")
-    if not 0 <= low < high:
-        raise InputError(f"rate_min is {rate_min} and rate_max {rate_max}; they must be ordered and not negative.")
+    low, high = rate_range(rate_min, rate_max)
     if not 0 <= constant <= 1:
         raise InputError(f"constant is {constant}; the value of the constant source must lie in 0..1.")
     splits = {split: draw_points(size, seed) for split, (size, seed) in SPLIT_SIZES_AND_SEEDS.items()}
@@ -145,7 +137,5 @@ def load(
         source_names=("x", "y", "1-x", "1-y", "constant"),
         splits=splits,
         rates=rates,
-        window_s=parse(window, "s", where="window"),
-        target_rate_hz=parse(target_rate, "Hz", where="target_rate"),
         summary="Yin-Yang: 3 classes in a disc, 4 coordinates and a constant as rates",
     )

@@ -10,12 +10,13 @@ from chipemu.errors import InputError, UnknownNameError
 from chipemu.kernels.traces import feedback_products
 from chipemu.learning.circuit import TRAINED, Controller, build_circuit
 from chipemu.learning.evaluate import evaluate
-from chipemu.learning.experiment import USUAL, Settings, learn, place
+from chipemu.learning.experiment import learn
 from chipemu.learning.rules import ChipLearner, HostLearner, HostRule
 from chipemu.learning.schedule import Schedule
 from chipemu.learning.session import Session
+from chipemu.learning.settings import USUAL, Settings, place
 from chipemu.learning.train import Budget, train_stretch
-from chipemu.tasks import load_task
+from chipemu.tasks import load_task, names
 
 DT = 2e-4
 SHORT = Schedule(settle=0.05, decide=0.1, gap=0.02)
@@ -148,7 +149,7 @@ def test_only_wrong_decisions_raise_the_line():
     learner = ChipLearner(session, eta=0.0)
     task = load_task("binary")
     labels = np.zeros((1, 200), np.int64)
-    session.decide = lambda counts, active: np.zeros(1, np.int64)  # always right: nothing to teach
+    session.unit_counts = lambda window: np.array([[5, 0]])  # always right: nothing to teach
 
     def never(inputs, targets, teach, active):
         assert not teach.any()
@@ -161,6 +162,9 @@ def test_only_wrong_decisions_raise_the_line():
         draw = staticmethod(lambda run: 0)
 
     assert train_stretch(session, Watched, Deck, task.rates["train"], labels, 3) == 0
+    session.schedule = replace(session.schedule, margin=6)
+    with pytest.raises(AssertionError):  # right, but by fewer spikes than the margin
+        train_stretch(session, Watched, Deck, task.rates["train"], labels, 3)
 
 
 def test_a_die_learns_the_same_alone_and_in_company():
@@ -213,7 +217,7 @@ def test_settings_name_what_is_wrong():
         place(Settings("binary", where="chp"))
     with pytest.raises(InputError, match="tied weights need one shadow at the host"):
         learn(Settings("binary", without=("calibration",), host=HostRule(weights="tied"), budget=Budget(1, 1, 1)))
-    assert set(USUAL) == {"binary", "yinyang"}
+    assert set(USUAL) == set(names())
 
 
 @pytest.mark.slow

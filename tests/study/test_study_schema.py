@@ -30,7 +30,7 @@ def test_valid_study():
         "mismatch_scale": (0.0, 0.5, 1.0, 2.0, 4.0),
         "temperature": (298.15, 310.0),
     }
-    assert dict(study.fixed) == {"device": "dynapse1-plastic"}
+    assert dict(study.fixed) == {"task": "yinyang", "device": "dynapse1-plastic"}
     assert dict(study.budget) == {"presentations": 100, "window": 0.5}
     assert (study.shape, study.n_points, study.n_runs) == ((2, 5, 2), 20, 300)
     assert study.split == "validation"
@@ -51,7 +51,7 @@ def test_hash_sees_content_and_not_layout():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"yinyang"', '"yingyang"', "study.task: unknown task 'yingyang'; nearest: yinyang"),
+        ('"yinyang"', '"yingyang"', "study.task.0: unknown task 'yingyang'; nearest: yinyang"),
         ("dynapse1-plastic", "dynaps1", "study.device.0: unknown device 'dynaps1'; nearest: dynapse1"),
         ('"host"', '"hots"', "study.where.1: 'hots'"),
         ('"host"', '"chip"', "'chip' is given twice"),
@@ -67,7 +67,28 @@ def test_hash_sees_content_and_not_layout():
         ("0.5,", "-0.5,", "mismatch_scale.1: -0.5"),
         ("0.5,", "0,", "factors.mismatch_scale: 0.0 is given twice"),
         ("[0, 0.5, 1, 2, 4]", "[]", "factors.mismatch_scale"),
-        ("[0, 0.5, 1, 2, 4]", "1", "factors.mismatch_scale: 1"),
+        ("[0, 0.5, 1, 2, 4]", "-1", "factors.mismatch_scale.0: -1"),
+        ("[0, 0.5, 1, 2, 4]", "[[1]]", "factors.mismatch_scale.0: [1]"),
+        (
+            "[budget]",
+            'without = ["noise", "nois"]\n[budget]',
+            "factors.without.1: unknown effect 'nois'; nearest: noise",
+        ),
+        ("[budget]", 'without = "noise+none"\n[budget]', "factors.without.0: 'noise+none': 'none' stands alone"),
+        ("[budget]", 'without = "noise+noise"\n[budget]', "names an effect twice"),
+        ("[budget]", 'without = ["noise+dead", "a+b"]\n[budget]', "factors.without.1: unknown effect 'b'"),
+        (
+            "[budget]",
+            'without = ["noise+calibration", "calibration + noise"]\n[budget]',
+            "factors.without: 'calibration+noise' is given twice",
+        ),
+        ("[budget]", "levels = [7, 8]\n[budget]", "factors.levels.1: 8 is even"),
+        ("[budget]", "levels = 1\n[budget]", "factors.levels.0: 1"),
+        ("[budget]", "levels = 7.0\n[budget]", "factors.levels.0: 7.0"),
+        ("[budget]", "target_rate = 40\n[budget]", "factors.target_rate.0: 40 has no unit"),
+        ("[budget]", 'target_rate = "0 Hz"\n[budget]', "below the limit, 1 Hz"),
+        ("[budget]", 'target_rate = "2 kHz"\n[budget]', "above the limit, 1 kHz"),
+        ("[budget]", 'device = ["ideal"]\n[budget]', "factors.device: belongs into the table [study]"),
         ("mismatch_scale", "mismatch_scal", "nearest: mismatch_scale"),
         ('"310 K"', "310", "factors.temperature.1: 310 has no unit"),
         ('"310 K"', '"310 Hz"', "factors.temperature.1: '310 Hz'"),
@@ -83,6 +104,39 @@ def test_faults_are_named_with_file_and_key(old, new, message):
         parse_study(VALID.replace(old, new, 1), "mine.toml")
     assert message in str(caught.value)
     assert str(caught.value).startswith("mine.toml: ")
+
+
+def test_factors_of_every_kind():
+    study = parse_study(
+        VALID.replace('"yinyang"', '["yinyang", "binary"]').replace(
+            "[budget]",
+            'without = ["none", "noise", "noise + calibration"]\nlevels = [3, 7]\ntarget_rate = ["30 Hz"]\n[budget]',
+        )
+    )
+    assert list(study.factors) == [
+        "task", "where", "without", "levels", "mismatch_scale", "temperature", "target_rate"
+    ]  # fmt: skip
+    assert study.factors["without"] == ("none", "noise", "noise+calibration")
+    assert (study.factors["levels"], study.factors["target_rate"]) == ((3, 7), (30.0,))
+    assert dict(study.fixed) == {"device": "dynapse1-plastic"}
+
+
+def test_single_value_holds_at_every_point():
+    study = parse_study(VALID.replace('["25 degC", "310 K"]', '"310 K"') + "")
+    assert "temperature" not in study.factors
+    assert study.values("temperature") == (study.fixed["temperature"],) == (310.0,)
+    assert study.n_points == 10
+    # an axis of length one is another result than no axis
+    assert parse_study(VALID.replace('["25 degC", "310 K"]', '["310 K"]')).hash != study.hash
+
+
+def test_impossible_everywhere_is_refused_at_load(toml_file):
+    text = VALID.replace('"dynapse1-plastic"', '["dynapse1", "ideal", "absent.toml"]')
+    assert load_study(toml_file(VALID.replace("dynapse1-plastic", "dynapse1"))).n_points == 20
+    with pytest.raises(StudyFileError) as caught:
+        load_study(toml_file(text.replace('["chip", "host"]', '"chip"')))
+    for message in ("'chip' is impossible on dynapse1", "'chip' is impossible on ideal", "absent.toml: cannot be read"):
+        assert message in str(caught.value)
 
 
 def test_all_faults_come_at_once():
