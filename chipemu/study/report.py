@@ -10,7 +10,7 @@ import xarray as xr
 from chipemu import figures, storage
 from chipemu.errors import InputError
 from chipemu.report import combinations, main_factor, point_name, write_report
-from chipemu.study.run import open_study
+from chipemu.study.folder import open_study
 
 ENDINGS = ("png", "svg")
 PAGE = "report.html"

@@ -10,11 +10,9 @@ from chipemu import storage
 from chipemu.errors import InputError
 from chipemu.study import shards, workers
 from chipemu.study.attempt import Job, RunPoint, run_unit
-from chipemu.study.folder import complete_shards, held, open_study, prepare, remove_stale
+from chipemu.study.folder import complete_shards, held, prepare, remove_stale
 from chipemu.study.plan import Unit, units
 from chipemu.study.schema import Study
-
-__all__ = ["open_study", "run_study"]
 
 WHOLE = (1, 1)
 Advance = Callable[[int, int], None]
