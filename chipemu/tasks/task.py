@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from chipemu.errors import InputError, UnknownNameError
+from chipemu.errors import InputError
 
 SPLITS = ("train", "validation", "test")
 _FIELD_SEED = 0
@@ -109,40 +109,6 @@ class Task:
     def chance(self) -> float:
         """Accuracy of a guess that ignores the input, with equally likely classes [1]."""
         return 1.0 / self.n_classes
-
-    def with_permuted_labels(self, seed: int, splits: tuple[str, ...] = ("train", "validation")) -> Task:
-        """Return the same presentations with the labels of some splits shuffled: a control that must fail to learn.
-
-        Parameters
-        ----------
-        seed : int
-            Seed of the permutation; one permutation per split.
-        splits : tuple of str
-            Splits whose labels are shuffled. The test split keeps its labels by default, so that it can tell.
-
-        Returns
-        -------
-        Task
-
-        Raises
-        ------
-        UnknownNameError
-            If the task has no split of that name.
-
-        Examples
-        --------
-        >>> from chipemu.tasks import load_task
-        >>> task = load_task("binary")
-        >>> permuted = task.with_permuted_labels(seed=1)
-        >>> bool((permuted.splits["train"][1] == task.splits["train"][1]).all())
-        False
-        """
-        for split in splits:
-            if split not in self.splits:
-                raise UnknownNameError("split", split, self.splits)
-        rng = np.random.default_rng(seed)
-        shuffled = {split: (self.splits[split][0], rng.permutation(self.splits[split][1])) for split in splits}
-        return replace(self, splits={**self.splits, **shuffled})
 
 
 def _check_split(task: Task, split: str, x: np.ndarray, y: np.ndarray, rates: np.ndarray) -> None:

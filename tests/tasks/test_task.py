@@ -43,22 +43,11 @@ def test_a_task_cannot_be_changed(task):
         task.rates["test"][0, 0] = 1.0
 
 
-def test_permuted_labels_keep_counts_and_the_test_split(task):
-    permuted = task.with_permuted_labels(seed=5)
-    for split in SPLITS:
-        np.testing.assert_array_equal(np.sort(permuted.splits[split][1]), np.sort(task.splits[split][1]))
-        assert (permuted.splits[split][1] == task.splits[split][1]).all() == (split == "test")
-    other = task.with_permuted_labels(seed=6)
-    assert (other.splits["train"][1] != permuted.splits["train"][1]).any()
-
-
 def test_unknown_names_come_back_with_the_nearest(task):
     with pytest.raises(UnknownNameError, match="yinyang"):
         load_task("yingyang")
     with pytest.raises(UnknownNameError, match="rate_max"):
         load_task("digits", rate_mx="20 Hz")
-    with pytest.raises(UnknownNameError, match="validation"):
-        task.with_permuted_labels(seed=0, splits=("valid",))
 
 
 def test_arrays_that_do_not_belong_together_are_refused(task):
