@@ -84,7 +84,7 @@ def learn(
         int | None, Option(min=3, max=2047, help="weight levels of a synapse, odd; by default those of device and task")
     ] = None,
     target_rate: Annotated[str | None, Option(metavar="R", help="asked of the right class, e.g. 40Hz")] = None,
-    eta: Annotated[float | None, Option(min=0.0, help="learning rate; by default the usual one of the place")] = None,
+    eta: Annotated[float | None, Option(min=0.0, help="learning rate; by default usual for task and place")] = None,
     permute_labels: Annotated[bool, Option("--permute-labels", help="ablation: shuffled labels, must fail")] = False,
     start_from: Annotated[
         str | None,

@@ -33,12 +33,15 @@ class Controller:
     comparison_words : words from a target train, and from an output neuron, to each controller of the pair
     feedback_words : words from a controller to its output neuron
     gate_words : words from the gate source to each controller
+    output_point, controller_point : operating points of the output neurons and of the controllers
     """
 
     neurons_per_unit: int = 10
     comparison_words: int = 1
     feedback_words: int = 1
     gate_words: int = 2
+    output_point: str = "output"
+    controller_point: str = "controller"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +57,11 @@ class Circuit:
     def n_outputs(self) -> int:
         """Number of output neurons."""
         return self.n_units * self.n_per_unit
+
+    @property
+    def output_point(self) -> str:
+        """Operating point of the output neurons."""
+        return self.network["outputs"].point
 
     @property
     def pairs(self) -> np.ndarray:
@@ -86,9 +94,9 @@ def build_circuit(task: Task, where: str, controller: Controller) -> Circuit:
     inputs = net.sources("inputs", task.n_sources)
     targets = net.sources("targets", n)
     gate = net.sources("gate", 1)
-    outputs = net.population("outputs", n, point="output")
-    positive = net.population("positive", n, point="controller")
-    negative = net.population("negative", n, point="controller")
+    outputs = net.population("outputs", n, point=controller.output_point)
+    positive = net.population("positive", n, point=controller.controller_point)
+    negative = net.population("negative", n, point=controller.controller_point)
     output, source = np.nonzero(np.tile(task.receptive_fields(k), (n_units, 1)))
     net.project_signed(
         inputs,

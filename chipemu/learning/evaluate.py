@@ -37,6 +37,27 @@ class Evaluation:
         return np.bincount(cell.ravel(), minlength=len(asked) * n_classes**2).reshape(-1, n_classes, n_classes)
 
 
+def accuracy(session: Session, rates: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Fraction decided rightly with the feedback off, (run,): what :func:`evaluate` counts, and nothing else.
+
+    Parameters
+    ----------
+    rates : (presentation, input) [Hz]
+    labels : (presentation,), or (run, presentation) where each die is asked something else
+    """
+    everyone, off = np.ones(session.n_runs, bool), np.zeros(session.n_runs, bool)
+    schedule = session.schedule
+    asked = np.broadcast_to(labels, (session.n_runs, len(rates)))
+    right = np.zeros(session.n_runs, np.int64)
+    for i in range(len(rates)):
+        inputs = np.broadcast_to(rates[i], (session.n_runs, rates.shape[1]))
+        session.play(inputs, None, off, schedule.settle, active=everyone)
+        window, _ = session.play(inputs, None, off, schedule.decide, active=everyone)
+        right += session.decide(session.unit_counts(window), everyone) == asked[:, i]
+        session.rest(everyone)
+    return right / len(rates)
+
+
 def evaluate(
     session: Session, rates: np.ndarray, labels: np.ndarray, *, control: bool = False, tick=None
 ) -> Evaluation:

@@ -17,7 +17,7 @@ from chipemu.learning.handover import cloned, read_image
 from chipemu.learning.result import Measured, charge_calibration, merge_folds, result
 from chipemu.learning.rules import ChipLearner, HostLearner
 from chipemu.learning.session import Session
-from chipemu.learning.settings import DEFAULT_ETA, Settings, host_rule, place, usual
+from chipemu.learning.settings import Settings, chip_eta, host_rule, place, usual, usual_controller
 from chipemu.learning.train import train
 from chipemu.mapping import MappedNetwork, load_mapping, map_network
 from chipemu.tasks import Task, load_folds
@@ -91,7 +91,7 @@ def _named(tick: Tick, number: int, n_folds: int) -> Tick:
 
 def _prepare(task: Task, settings: Settings, tick: Tick) -> _Laboratory:
     device, where = place(settings)
-    circuit = build_circuit(task, where, settings.controller)
+    circuit = build_circuit(task, where, settings.controller or usual_controller(task.name, where))
     mapped = (
         load_mapping(settings.mapping, circuit.network, device)
         if settings.mapping
@@ -173,7 +173,7 @@ def _labels(task: Task, settings: Settings) -> dict[str, np.ndarray]:
 
 def _learner(session: Session, where: str, settings: Settings) -> ChipLearner | HostLearner:
     if where == "chip":
-        return ChipLearner(session, DEFAULT_ETA if settings.eta is None else settings.eta)
+        return ChipLearner(session, chip_eta(settings))
     return HostLearner(session, host_rule(settings))
 
 

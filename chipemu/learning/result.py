@@ -140,7 +140,7 @@ def _die_traits(session: Session) -> dict:
     emulator = session.emulator
     mapped = emulator.mapped
     address = mapped.address[mapped.neuron_slice("outputs")]
-    design = design_currents(mapped.device, emulator.points["output"])
+    design = design_currents(mapped.device, emulator.points[session.circuit.output_point])
     shown = [name for name, current in design.items() if current > 0 and name not in _WITHOUT_EFFECT]
     ratios = np.empty((len(emulator.chips), len(shown), len(address)))
     for c, chip in enumerate(emulator.chips):

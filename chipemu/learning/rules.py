@@ -4,6 +4,7 @@ Both follow Haag et al. 2026 (arXiv 2603.24113): w <- w + eta I_fb at every pres
 line is high.  The sign comes from the feedback current alone, the credit from presynaptic timing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,6 +107,11 @@ class ChipLearner:
         emulator.ledger += Ledger(code_reads=np.ones(emulator.n_runs, np.int64))
         return emulator.store()
 
+    def mean(self, images: Sequence[TrainedImage]) -> TrainedImage:
+        """The mean of codes that were read out, rounded to whole ones."""
+        codes = np.rint(np.mean([image.weights[TRAINED] for image in images], axis=0)).astype(np.int64)
+        return TrainedImage({TRAINED: codes}, images[-1].slots)
+
     def restore(self, image: TrainedImage) -> None:
         """Write codes back."""
         emulator = self.session.emulator
@@ -126,7 +132,7 @@ class HostLearner:
             raise InputError(f"rounding is '{rule.rounding}'; allowed {' or '.join(ROUNDINGS)}")
         self.session, self.rule = session, rule
         emulator, circuit = session.emulator, session.circuit
-        device, point = emulator.mapped.device, emulator.points["output"]
+        device, point = emulator.mapped.device, emulator.points[circuit.output_point]
         self._tau = np.array([nominal_decay(device, point, r) for r in ("nmda", "gaba_a")]) / emulator.dt
         # charge that one input spike sees right after one controller spike: initial current times the sampling time
         jump = nominal_charge(device, point, "nmda") / nominal_decay(device, point, "nmda")
@@ -197,6 +203,13 @@ class HostLearner:
     def store(self) -> TrainedImage:
         """The image on the chip; the host knows it."""
         return self.session.emulator.store()
+
+    def mean(self, images: Sequence[TrainedImage]) -> TrainedImage:
+        """The mean of images, rounded to words as after an update and uploaded."""
+        circuit = self.session.circuit
+        self.shadow = circuit.weight_table(np.mean([image.weights[TRAINED] for image in images], axis=0))
+        self.upload(np.ones(self.session.n_runs, bool))
+        return self.store()
 
     def restore(self, image: TrainedImage) -> None:
         """Upload a stored image and learn on from it."""

@@ -50,7 +50,7 @@ class Session:
         mapped = emulator.mapped
         self._outputs = mapped.neuron_slice("outputs")
         self._controllers = [mapped.neuron_slice("positive"), mapped.neuron_slice("negative")]
-        self._feedback_charge = [emulator.nominal_charge("output", receptor) for receptor in ("nmda", "gaba_a")]
+        self._feedback_charge = [emulator.nominal_charge(circuit.output_point, r) for r in ("nmda", "gaba_a")]
 
     @property
     def n_runs(self) -> int:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chipemu.learning.evaluate import evaluate
+from chipemu.learning.evaluate import accuracy
 from chipemu.learning.rules import ChipLearner, HostLearner
 from chipemu.learning.session import Session
 from chipemu.ledger import Ledger
@@ -21,6 +21,7 @@ class Budget:
     checkpoints : how often validation is measured and an image kept, evenly spaced
     validation : presentations of the validation split used at a checkpoint
     finalists : best checkpoints of each run that are measured again on the whole validation split
+    average : last checkpoints whose mean weights compete with the finalists; 0 for none
     decay : (fraction of training, factor on the learning rate from there on), in order; before the first it is 1
     """
 
@@ -28,6 +29,7 @@ class Budget:
     checkpoints: int = 60
     validation: int = 150
     finalists: int = 3
+    average: int = 0
     decay: tuple[tuple[float, float], ...] = ()
 
     def eta_factor(self, progress: float) -> float:
@@ -145,15 +147,18 @@ def train(session: Session, learner: ChipLearner | HostLearner, rates, labels, b
         ticked = _shifted(tick, c * stretch, budget.checkpoints * stretch)
         learner.scale_eta(budget.eta_factor(c / budget.checkpoints))
         wrong += train_stretch(session, learner, deck, rates["train"], labels["train"], stretch, ticked)
-        history[:, c] = evaluate(session, x, y).accuracy
+        history[:, c] = accuracy(session, x, y)
         images.append(learner.store())
-    best, validation = _choose(session, learner, images, history, rates, labels, min(budget.finalists, len(images)))
+    candidates = _finalists(images, history, budget.finalists)
+    if budget.average:
+        candidates.append(learner.mean(images[-budget.average :]))
+    best, validation = _choose(session, learner, candidates, rates, labels)
     return Training(history, stretch * (1 + np.arange(budget.checkpoints)), best, validation, wrong)
 
 
 def _as_it_is(session, learner, rates, labels) -> Training:
     """What no training leaves behind: the weights that the dies hold."""
-    validation = evaluate(session, rates["validation"], labels["validation"]).accuracy
+    validation = accuracy(session, rates["validation"], labels["validation"])
     nothing = np.zeros((session.n_runs, 0))
     return Training(nothing, np.zeros(0, np.int64), learner.store(), validation, np.zeros(session.n_runs, np.int64))
 
@@ -162,17 +167,24 @@ def _shifted(tick, before: int, total: int):
     return (lambda done: tick("train", before + done, total)) if tick else None
 
 
-def _choose(session, learner, images, history, rates, labels, finalists: int) -> tuple[TrainedImage, np.ndarray]:
-    """Each run's best image among its best checkpoints, by the whole validation split; it is left on the die."""
-    order = np.argsort(-history, axis=1, kind="stable")[:, :finalists]
-    best, score = images[0], np.full(session.n_runs, -1.0)
-    for rank in range(finalists):
+def _finalists(images: list[TrainedImage], history: np.ndarray, n: int) -> list[TrainedImage]:
+    """Images in which every run holds its best checkpoint, its second best, and so on."""
+    finalists = []
+    for checkpoint in np.argsort(-history, axis=1, kind="stable")[:, :n].T:
         candidate = images[0]
         for c, image in enumerate(images):
-            candidate = candidate.where(order[:, rank] == c, image)
+            candidate = candidate.where(checkpoint == c, image)
+        finalists.append(candidate)
+    return finalists
+
+
+def _choose(session, learner, candidates, rates, labels) -> tuple[TrainedImage, np.ndarray]:
+    """Each run's best image among the candidates, by the whole validation split; it is left on the die."""
+    best, score = candidates[0], np.full(session.n_runs, -1.0)
+    for candidate in candidates:
         learner.restore(candidate)
-        accuracy = evaluate(session, rates["validation"], labels["validation"]).accuracy
-        best = best.where(accuracy > score, candidate)
-        score = np.maximum(score, accuracy)
+        reached = accuracy(session, rates["validation"], labels["validation"])
+        best = best.where(reached > score, candidate)
+        score = np.maximum(score, reached)
     learner.restore(best)
     return best, score

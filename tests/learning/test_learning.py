@@ -9,14 +9,15 @@ from chipemu import Emulator, Network, load_device, map_network, sample_chip
 from chipemu.errors import InputError, UnknownNameError
 from chipemu.kernels.traces import feedback_products
 from chipemu.learning.circuit import TRAINED, Controller, build_circuit
-from chipemu.learning.evaluate import evaluate
-from chipemu.learning.experiment import learn
+from chipemu.learning.evaluate import accuracy, evaluate
+from chipemu.learning.experiment import _labels, learn
 from chipemu.learning.rules import ChipLearner, HostLearner, HostRule
 from chipemu.learning.schedule import Schedule
 from chipemu.learning.session import Session
 from chipemu.learning.settings import USUAL, Settings, place
 from chipemu.learning.train import Budget, train_stretch
 from chipemu.tasks import load_task, names
+from chipemu.weight_memory import TrainedImage
 
 DT = 2e-4
 SHORT = Schedule(settle=0.05, decide=0.1, gap=0.02)
@@ -182,12 +183,22 @@ def test_a_shipped_placement_gives_the_bits_of_a_fresh_one():
     assert fresh.attrs["mapping_hash"] == shipped.attrs["mapping_hash"]
 
 
-@pytest.mark.parametrize(("excite", "inhibit"), [(0.0, 0.0), (50.0, 0.0), (100.0, 50.0), (300.0, 50.0)])
-def test_the_time_step_of_experiments_costs_less_than_one_percent_of_rate(excite, inhibit):
+@pytest.mark.parametrize(
+    ("point", "words", "excite", "inhibit"),
+    [
+        ("output", 1, 0.0, 0.0),
+        ("output", 1, 50.0, 0.0),
+        ("output", 1, 100.0, 50.0),
+        ("output", 1, 300.0, 50.0),
+        ("output-fine", 1, 300.0, 50.0),
+        ("output-fine", 8, 300.0, 50.0),
+    ],
+)
+def test_the_time_step_of_experiments_costs_less_than_one_percent_of_rate(point, words, excite, inhibit):
     net = Network("one")
-    source, cell = net.sources("in", 2), net.population("cell", 1, point="output")
-    net.project(source, cell, receptor="ampa", words=1, pairs=np.array([(0, 0)]), name="excite")
-    net.project(source, cell, receptor="gaba_b", words=1, pairs=np.array([(1, 0)]), name="inhibit")
+    source, cell = net.sources("in", 2), net.population("cell", 1, point=point)
+    net.project(source, cell, receptor="ampa", words=words, pairs=np.array([(0, 0)]), name="excite")
+    net.project(source, cell, receptor="gaba_b", words=words, pairs=np.array([(1, 0)]), name="inhibit")
     device = load_device("ideal")
     rates = []
     for dt in (Settings("binary").dt, 2e-5):
@@ -195,7 +206,7 @@ def test_the_time_step_of_experiments_costs_less_than_one_percent_of_rate(excite
         emulator.run([excite, inhibit], duration=0.5)
         spikes = emulator.run([excite, inhibit], duration=4.0)["spike_time"].values
         rates.append((len(spikes) - 1) / (spikes[-1] - spikes[0]))
-    assert 5 < rates[1] < 100
+    assert 5 < rates[1] < 120
     assert rates[0] == pytest.approx(rates[1], rel=0.01)
 
 
@@ -227,3 +238,44 @@ def test_binary_is_learned_and_untrained_dies_guess():
     assert np.median(trained["target_error_on"]) < 0.2 * 40
     untrained = Settings("binary", chip_seeds=tuple(range(20)), split="test", eta=0.0, budget=Budget(1, 1, 1))
     assert abs(float(learn(untrained)["accuracy_test"].mean()) - 0.5) < 0.15
+
+
+@pytest.mark.parametrize("where", ["chip", "host"])
+def test_the_mean_of_the_last_images_competes_with_the_finalists(where):
+    restored = []
+    for average in (0, 2):
+        budget = Budget(presentations=4, checkpoints=2, validation=2, finalists=1, average=average)
+        result = learn(Settings("binary", where=where, chip_seeds=(1,), without=("calibration",), budget=budget))
+        restored.append(int(result["ledger_code_restores" if where == "chip" else "ledger_uploads"].sum()))
+    assert restored[1] > restored[0]
+
+
+@pytest.mark.parametrize(("where", "learner"), [("chip", ChipLearner), ("host", HostLearner)])
+def test_the_mean_lies_within_one_step_of_the_mean_of_its_images(where, learner):
+    session = make_session(where)
+    learner = learner(session, 1.0 if where == "chip" else HostRule(rounding="balanced"))
+    pairs = len(session.circuit.pairs)
+    images = [TrainedImage({TRAINED: np.full((1, pairs), words)}, learner.store().slots) for words in (0, 1, 1, 1)]
+    mean = learner.mean(images).weights[TRAINED]
+    assert set(np.unique(mean)) <= {0, 1}
+    assert mean.mean() == pytest.approx(1.0 if where == "chip" else 0.75, abs=0.05)
+
+
+def test_checkpoints_count_what_an_evaluation_counts():
+    task = load_task("binary")
+    rates, labels = task.rates["validation"][:20], task.splits["validation"][1][:20]
+    whole, quick = make_session(chip_seeds=(1, 2)), make_session(chip_seeds=(1, 2))
+    np.testing.assert_array_equal(accuracy(quick, rates, labels), evaluate(whole, rates, labels).accuracy)
+    np.testing.assert_array_equal(quick.emulator.state, whole.emulator.state)
+
+
+def test_permuted_labels_differ_between_runs_and_keep_their_counts():
+    task = load_task("binary")
+    taught = _labels(task, Settings("binary", chip_seeds=(1, 2), permute_labels=True))
+    for split in ("train", "validation"):
+        y = task.splits[split][1]
+        assert (taught[split][0] != taught[split][1]).any()
+        for row in taught[split]:
+            assert (row != y).any()
+            np.testing.assert_array_equal(np.bincount(row), np.bincount(y))
+    assert "test" not in taught
