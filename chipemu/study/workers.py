@@ -102,12 +102,12 @@ class _Lane:
     def do(self, action: Callable[[], None]) -> None:
         """Wait for something whose failure shows again where it matters."""
         try:
-            self._executor.submit(action).result()
-        except BrokenProcessPool:
+            failure = self._executor.submit(action).exception()
+        except BrokenProcessPool as error:  # it died before
+            failure = error
+        if isinstance(failure, BrokenProcessPool):
             self.close()
             self._start()
-        except Exception:
-            pass
 
     def begin(self, unit: Unit) -> Future:
         """Start on a unit."""
