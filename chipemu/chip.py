@@ -1,8 +1,4 @@
-"""One imperfect die: what the foundry made of a device description.
-
-Every factor is drawn from a counter-based generator keyed by (die seed, place, parameter), so a neuron's mismatch
-depends on nothing else: not on the network, the batch or the order of drawing.
-"""
+"""One imperfect die: what the foundry made of a device description."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,20 +8,10 @@ import numpy as np
 from chipemu.device import DeviceSpec
 from chipemu.effects import EFFECTS, Switches, switches
 from chipemu.errors import InputError
-from chipemu.kernels.layout import STREAM_MISMATCH, STREAM_SLOT
-from chipemu.kernels.random import fill_normals
+from chipemu.kernels.layout import STREAM_SLOT
+from chipemu.mismatch import core_factors, neuron_factors, normals
 from chipemu.units import show
 
-# Position is the address of a parameter's draw: append, never reorder.
-PARAMETERS = (
-    "I_tau", "I_tau2", "I_gain", "I_ref", "I_dc", "I_nmda_thr", "I_ahp_tau", "I_ahp_gain", "I_ahp_w",
-    "I_tau_ampa", "I_tau_nmda", "I_tau_gaba_a", "I_tau_gaba_b",
-    "I_gain_ampa", "I_gain_nmda", "I_gain_gaba_a", "I_gain_gaba_b",
-    "I_w_ampa", "I_w_nmda", "I_w_gaba_a", "I_w_gaba_b",
-    "I_pulse", "I_spkthr", "I_fb_gain", "I_fb_th",
-)  # fmt: skip
-_WHOLE_CORE = 0xFFFF  # neuron part of an address that means the core itself
-_WHOLE_DIE = 0xFFFFFFFF
 ROOM = 298.15  # K
 
 
@@ -71,7 +57,7 @@ class Chip:
         place = (address[:, 0].astype(np.uint32) << 16) | address[:, 1].astype(np.uint32)
         factor = np.empty((len(place), n_slots))
         for slot in range(n_slots):
-            factor[:, slot] = np.exp(sigma * _normals(self.seed, place, STREAM_SLOT, first + slot))
+            factor[:, slot] = np.exp(sigma * normals(self.seed, place, STREAM_SLOT, first + slot))
         return factor
 
     def __str__(self) -> str:
@@ -83,37 +69,6 @@ class Chip:
             state = f"{self.applied.scale(name):g}" if self.applied.on(name) else "off"
             lines.append(f"  {name:<23} {state:>5}  {effect.unit:<10} {effect.summary}")
         return "\n".join(lines)
-
-
-def _normals(seed: int, address: np.ndarray, stream: int, index: int) -> np.ndarray:
-    out = np.empty(address.size)
-    fill_normals(address.astype(np.uint32), stream, index, seed & 0xFFFFFFFF, seed >> 32, out)
-    return out
-
-
-def sample_factors(seed: int, address: np.ndarray, parameter: str, sigma: float) -> np.ndarray:
-    """Lognormal factors exp(sigma z) with median 1 for neurons at ``address`` (core * 65536 + neuron).
-
-    The coefficient of variation is sqrt(exp(sigma^2) - 1).
-    """
-    return np.exp(sigma * _normals(seed, address, STREAM_MISMATCH, PARAMETERS.index(parameter)))
-
-
-def _core_factors(device: DeviceSpec, seed: int, applied: Switches) -> dict[str, np.ndarray]:
-    cores = (np.arange(device.chip.n_cores, dtype=np.uint32) << 16) | _WHOLE_CORE
-    die = np.array([_WHOLE_DIE], np.uint32)
-    factors = {}
-    for name, bias in device.biases.items():
-        if bias.parameter is None:
-            continue
-        index = PARAMETERS.index(bias.parameter)
-        between_cores = device.mismatch.between_cores.get(name, 0.0) * applied.scale("mismatch_between_cores")
-        between_dies = device.mismatch.between_dies.get(name, 0.0) * applied.scale("mismatch_between_dies")
-        factors[name] = np.exp(
-            between_cores * _normals(seed, cores, STREAM_MISMATCH, index)
-            + between_dies * _normals(seed, die, STREAM_MISMATCH, index)
-        )
-    return factors
 
 
 def sample_chip(
@@ -162,10 +117,11 @@ def sample_chip(
     if not 200 <= temperature <= 450:
         raise InputError(f"die temperature {show(temperature, 'K')} is out of range; allowed 200 K to 450 K")
     applied = switches(without, scale)
-    n_cores, n_neurons = device.chip.n_cores, device.chip.n_neurons_per_core
-    address = ((np.arange(n_cores, dtype=np.uint32) << 16)[:, None] | np.arange(n_neurons, dtype=np.uint32)).reshape(-1)
-    neuron_factor = {}
-    for parameter in PARAMETERS:
-        sigma = device.mismatch.within_core.get(parameter, 0.0) * applied.scale("mismatch_within_core")
-        neuron_factor[parameter] = sample_factors(seed, address, parameter, sigma).reshape(n_cores, n_neurons)
-    return Chip(device, seed, temperature, applied, neuron_factor, _core_factors(device, seed, applied))
+    return Chip(
+        device,
+        seed,
+        temperature,
+        applied,
+        neuron_factors(device, seed, applied),
+        core_factors(device, seed, applied),
+    )

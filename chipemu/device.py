@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from chipemu.bias import BiasGenerator
+from chipemu.device_fields import Section
 from chipemu.device_file import content_hash, read_device
-from chipemu.device_schema import PARAMETERS, MismatchSection, Section
+from chipemu.device_schema import PARAMETERS, MismatchSection
 from chipemu.device_text import device_text
 from chipemu.frozen_map import FrozenMap
 from chipemu.operating_point import OperatingPoint, load_point

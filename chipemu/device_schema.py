@@ -1,17 +1,27 @@
-"""The form of device and point files: every key, its unit and its allowed range, checked all at once.
+"""The form of device and point files: every table and key, checked all at once.
 
-Each number in a file is an inline table ``{ value = "2 pF", source = "..." }``; it becomes a `Quantity` in SI that
-remembers its source. Nothing here reads files or knows the objects built from them.
+Nothing here reads files or knows the objects built from them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, create_model, model_validator
+from pydantic import Field, create_model, model_validator
 
-from chipemu.errors import UnitError, nearest, shorten
-from chipemu.quantity import Quantity
-from chipemu.units import parse, show
+from chipemu.device_fields import (
+    ADDRESSES,
+    ENERGY,
+    PLAIN_SOURCES,
+    RISING_CURRENTS,
+    SIGMA_LN,
+    SMALL_CAPACITANCE,
+    Section,
+    choice,
+    count,
+    quantity,
+    unknown,
+)
+from chipemu.units import show
 
 RECEPTOR_NAMES = ("ampa", "nmda", "gaba_a", "gaba_b")
 PARAMETERS = (
@@ -21,124 +31,6 @@ PARAMETERS = (
 )
 SIGNALS = ("presynaptic_spike", "feedback_current", "learn_enable")
 OPTIONAL_SECTIONS = ("bias_generator", "mismatch", "noise")
-PLAIN_SOURCES = ("measured", "derived", "assumed")
-
-
-class Limit(NamedTuple):
-    """Allowed range of a key: SI unit, ends, and the text that messages show."""
-
-    unit: str
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"allowed {show(self.low, self.unit)} to {show(self.high, self.unit)}"
-
-
-class Section(BaseModel):
-    """A table of a file: no unknown keys, no silent conversions."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """Text of a fault: a name that is not in a closed list, with the nearest ones."""
-    return f"unknown {kind} {shorten(name)!r}; nearest: {', '.join(nearest(name, known))}"
-
-
-def provenance(raw: Any, references: Iterable[str], keys: tuple[str, ...], form: str) -> Mapping[str, Any]:
-    """Check the inline table around a value: its keys, and a source that the file declares; ValueError says what."""
-    if not isinstance(raw, dict):
-        raise ValueError(f"{shorten(repr(raw))} has no source; write {form}")
-    for key in raw:
-        if key not in (*keys, "source", "note"):
-            raise ValueError(unknown("key", key, (*keys, "source", "note")))
-    for key in ("source", "note"):
-        if not isinstance(raw.get(key, ""), str):
-            raise ValueError(f"{key} = {shorten(repr(raw[key]))} is not text")
-    if "source" not in raw:
-        raise ValueError(f"source is missing; write {form}")
-    known = (*PLAIN_SOURCES, *references)
-    if raw["source"] not in known:
-        raise ValueError(unknown("source", raw["source"], known))
-    return raw
-
-
-def _entry(convert: Callable[[Any], Any], unit: str, example: str, limit: str) -> Any:
-    """Annotated field whose file form is ``{ value, source, note }``; ``convert`` raises ValueError or UnitError."""
-    form = f"{{ value = {example}, source = ... }}, {limit}"
-
-    def read(raw: Any, info: ValidationInfo) -> Quantity:
-        table = provenance(raw, (info.context or {}).get("references", ()), ("value",), form)
-        if "value" not in table:
-            raise ValueError(f"value is missing; write {form}")
-        try:
-            return Quantity(convert(table["value"]), unit, table["source"], table.get("note", ""))
-        except UnitError as fault:
-            raise ValueError(f"{fault}, {limit}") from None
-
-    return Annotated[Quantity, PlainValidator(read), Field(description=form)]
-
-
-def number(raw: Any, limit: Limit) -> float:
-    """SI value within its limit; ValueError names both."""
-    value = parse(raw, limit.unit)
-    if not limit.low <= value <= limit.high:
-        raise ValueError(f"{shorten(raw)} is out of range; {limit}")
-    return value
-
-
-def quantity(unit: str, low: float, high: float, example: str) -> Any:
-    """Field type: a number with unit and allowed range [SI]."""
-    limit = Limit(unit, low, high)
-    return _entry(lambda raw: number(raw, limit), unit, example, str(limit))
-
-
-def count(low: int, high: int) -> Any:
-    """Field type: a whole number with allowed range."""
-    limit = f"allowed {low} to {high}, a whole number"
-
-    def convert(raw: Any) -> int:
-        if type(raw) is not int or not low <= raw <= high:
-            raise ValueError(f"{shorten(repr(raw))} is not usable; {limit}")
-        return raw
-
-    return _entry(convert, "", str(low), limit)
-
-
-def choice(*options: Any) -> Any:
-    """Field type: one of a few values."""
-    limit = f"allowed {', '.join(map(repr, options))}"
-
-    def convert(raw: Any) -> Any:
-        if not any(type(raw) is type(option) and raw == option for option in options):
-            raise ValueError(f"{shorten(repr(raw))} is not usable; {limit}")
-        return raw
-
-    return _entry(convert, "", repr(options[0]), limit)
-
-
-def _currents(raw: Any) -> tuple[float, ...]:
-    if not isinstance(raw, list) or not 1 <= len(raw) <= 16:
-        raise ValueError(f"{shorten(repr(raw))} is not usable; allowed a list of 1 to 16 currents")
-    values = tuple(number(item, Limit("A", 1e-15, 1e-3)) for item in raw)
-    if list(values) != sorted(set(values)):
-        raise ValueError(f"{shorten(repr(raw))} does not rise; allowed currents in rising order")
-    return values
-
-
-def _addresses(raw: Any) -> tuple[tuple[int, int], ...]:
-    if not isinstance(raw, list) or len(raw) > 4096:
-        raise ValueError(f"{shorten(repr(raw))} is not usable; allowed a list of at most 4096 [core, neuron]")
-    for item in raw:
-        if not (isinstance(item, list) and len(item) == 2 and all(type(part) is int and part >= 0 for part in item)):
-            raise ValueError(f"{shorten(repr(item))} is not usable; allowed [core, neuron], whole numbers from 0")
-    return tuple((core, neuron) for core, neuron in raw)
-
-
-SMALL_CAPACITANCE = quantity("F", 1e-15, 1e-9, '"2 pF"')
-ENERGY = quantity("J", 0.0, 1e-3, '"260 pJ"')
-SIGMA_LN = quantity("", 0.0, 2.0, "0.1")
 
 
 class ChipSection(Section):
@@ -150,7 +42,7 @@ class ChipSection(Section):
     n_sram_words: count(1, 64)
     tag_bits: count(1, 16)
     n_virtual_sources: count(0, 65536)
-    reserved: _entry(_addresses, "", "[[0, 0]]", "allowed a list of [core, neuron]")
+    reserved: ADDRESSES
 
     @model_validator(mode="after")
     def _consistent(self) -> "ChipSection":
@@ -170,7 +62,7 @@ class GeneratorSection(Section):
     """Bias generator: I = fine / (n_fine - 1) * I_max[coarse]."""
 
     n_fine: count(2, 65536)
-    I_max: _entry(_currents, "A", '["15 pA", "105 pA"]', "allowed 1 to 16 currents in rising order, 1 fA to 1 mA")
+    I_max: RISING_CURRENTS
     floor: quantity("A", 1e-18, 1e-9, '"0.9 pA"')
 
 
@@ -286,7 +178,7 @@ class DeviceFile(Section):
     weights: Literal["words", "float"]
     signals: list[Literal[SIGNALS]]
     not_modelled: list[SENTENCE]
-    without: list[Literal[OPTIONAL_SECTIONS]] = []
+    without: list[Literal[OPTIONAL_SECTIONS]] = Field(default_factory=list)
     references: REFERENCES
     chip: ChipSection
     biases: dict[str, BiasEntry]
@@ -340,6 +232,6 @@ class PointFile(Section):
 
     schema_: Literal[1] = Field(alias="schema")
     point: PointHead
-    references: REFERENCES = {}
+    references: REFERENCES = Field(default_factory=dict)
     biases: dict[str, Any]
     circuit: CircuitOverrides = CircuitOverrides()

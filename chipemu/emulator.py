@@ -110,8 +110,8 @@ class Emulator:
         self._keys = np.array(
             [(seed & 0xFFFFFFFF, chip.seed & 0xFFFFFFFF) for chip in chips for seed in noise_seeds], np.uint64
         )
-        i0 = mapped.device.circuit["I0"] * PA
-        self._floor = np.array([i0, np.log(i0)], dtype)
+        i0 = np.full(self.n_runs, mapped.device.circuit["I0"] * PA)
+        self._floor = np.stack([i0, np.log(i0)], axis=1).astype(dtype)
         self.state = np.zeros((self.n_runs, self._lanes.n_lanes * N_FIELDS), dtype)
         self._pending = np.zeros((self.n_runs, self._lanes.n_lanes // LANES), np.int32)
         self._set_initial_state()
@@ -125,9 +125,9 @@ class Emulator:
 
     def _set_initial_state(self) -> None:
         fields = self.state.reshape(self.n_runs, -1, N_FIELDS, LANES)
-        fields[:, :, at.I_SYN : at.I_SYN + 4] = self._floor[0]
-        fields[:, :, at.Y] = self._floor[1]
-        fields[:, :, at.I_AHP] = self._floor[0]
+        fields[:, :, at.I_SYN : at.I_SYN + 4] = self._floor[:, None, None, :1]
+        fields[:, :, at.Y] = self._floor[:, None, 1:]
+        fields[:, :, at.I_AHP] = self._floor[:, None, :1]
 
     def set_biases(self, setting: BiasSetting) -> None:
         """Tell the bias generators of every die; the state of the neurons goes on."""

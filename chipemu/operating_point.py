@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chipemu import bias
+from chipemu.device_fields import Limit, number, provenance, unknown
 from chipemu.device_file import content_hash, fault_text, read_point
-from chipemu.device_schema import Limit, PointFile, check_current_order, number, provenance, unknown
+from chipemu.device_schema import PointFile, check_current_order
 from chipemu.device_text import point_text
 from chipemu.errors import InputError, PointFileError, UnitError, shorten
 from chipemu.frozen_map import FrozenMap

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from chipemu.chip import PARAMETERS, sample_chip, sample_factors
+from chipemu.chip import sample_chip
 from chipemu.device import load_device
 from chipemu.errors import InputError, UnknownNameError
+from chipemu.mismatch import PARAMETERS, sample_factors
 
 ADDRESS = np.array([[1, 3], [2, 200], [1, 4]])
 

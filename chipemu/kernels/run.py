@@ -142,12 +142,12 @@ def run_dies(X, pending, addresses, clock, keys, floor, wiring, amplitude, event
     pending : (r, n_blocks) int32, spikes of the last step still to be delivered
     addresses : (n) uint32, core * 65536 + neuron, the address of the noise
     keys : (r, 2) uint64, (noise seed, die seed)
-    floor : (2) of X's type: leakage floor I0 [pA] and ln(I0 / pA)
+    floor : (r, 2) of X's type: leakage floor I0 [pA] and ln(I0 / pA), which rise with temperature
     amplitude : (r, e) of X's type, words with their slot spread
     """
     for run in prange(X.shape[0]):
         if clock.active[run]:
             _run_die(
-                X[run], pending[run], addresses, run, clock, keys[run], floor,
+                X[run], pending[run], addresses, run, clock, keys[run], floor[run],
                 wiring, amplitude[run], events, plastic, spikes, probes,
             )  # fmt: skip

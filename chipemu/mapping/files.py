@@ -13,8 +13,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from chipemu.device_fields import Section
 from chipemu.device_file import check, fault_text
-from chipemu.device_schema import Section
 from chipemu.errors import CapacityError, MappingFileError, RoutingError, nearest
 from chipemu.library import load_toml
 from chipemu.mapping.mapped import MappedNetwork

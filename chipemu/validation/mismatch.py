@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chipemu.chip import sample_factors
 from chipemu.device import DeviceSpec, OperatingPoint, load_point
+from chipemu.mismatch import sample_factors
 from chipemu.stimulus import regular
 from chipemu.validation.check import Check, Target, target, targets
 from chipemu.validation.synapse import time_constant

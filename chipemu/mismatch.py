@@ -1,0 +1,66 @@
+"""Fixed mismatch of a die: every factor from a counter-based generator keyed by (die seed, place, parameter).
+
+A neuron's mismatch depends on nothing else: not on the network, the batch or the order of drawing.
+"""
+
+import numpy as np
+
+from chipemu.device import DeviceSpec
+from chipemu.effects import Switches
+from chipemu.kernels.layout import STREAM_MISMATCH
+from chipemu.kernels.random import fill_normals
+
+# Position is the address of a parameter's draw: append, never reorder.
+PARAMETERS = (
+    "I_tau", "I_tau2", "I_gain", "I_ref", "I_dc", "I_nmda_thr", "I_ahp_tau", "I_ahp_gain", "I_ahp_w",
+    "I_tau_ampa", "I_tau_nmda", "I_tau_gaba_a", "I_tau_gaba_b",
+    "I_gain_ampa", "I_gain_nmda", "I_gain_gaba_a", "I_gain_gaba_b",
+    "I_w_ampa", "I_w_nmda", "I_w_gaba_a", "I_w_gaba_b",
+    "I_pulse", "I_spkthr", "I_fb_gain", "I_fb_th",
+)  # fmt: skip
+_WHOLE_CORE = 0xFFFF  # neuron part of an address that means the core itself
+_WHOLE_DIE = 0xFFFFFFFF
+
+
+def normals(seed: int, address: np.ndarray, stream: int, index: int) -> np.ndarray:
+    """Standard normals of a die, one for each address; ``stream`` and ``index`` say which."""
+    out = np.empty(address.size)
+    fill_normals(address.astype(np.uint32), stream, index, seed & 0xFFFFFFFF, seed >> 32, out)
+    return out
+
+
+def sample_factors(seed: int, address: np.ndarray, parameter: str, sigma: float) -> np.ndarray:
+    """Lognormal factors exp(sigma z) with median 1 for neurons at ``address`` (core * 65536 + neuron).
+
+    The coefficient of variation is sqrt(exp(sigma^2) - 1).
+    """
+    return np.exp(sigma * normals(seed, address, STREAM_MISMATCH, PARAMETERS.index(parameter)))
+
+
+def core_factors(device: DeviceSpec, seed: int, applied: Switches) -> dict[str, np.ndarray]:
+    """Factor on each bias from the generators of its core and its die, (core,) with median 1."""
+    cores = (np.arange(device.chip.n_cores, dtype=np.uint32) << 16) | _WHOLE_CORE
+    die = np.array([_WHOLE_DIE], np.uint32)
+    factors = {}
+    for name, bias in device.biases.items():
+        if bias.parameter is None:
+            continue
+        index = PARAMETERS.index(bias.parameter)
+        between_cores = device.mismatch.between_cores.get(name, 0.0) * applied.scale("mismatch_between_cores")
+        between_dies = device.mismatch.between_dies.get(name, 0.0) * applied.scale("mismatch_between_dies")
+        factors[name] = np.exp(
+            between_cores * normals(seed, cores, STREAM_MISMATCH, index)
+            + between_dies * normals(seed, die, STREAM_MISMATCH, index)
+        )
+    return factors
+
+
+def neuron_factors(device: DeviceSpec, seed: int, applied: Switches) -> dict[str, np.ndarray]:
+    """Factor on each parameter of every neuron of a die, (core, neuron) with median 1."""
+    n_cores, n_neurons = device.chip.n_cores, device.chip.n_neurons_per_core
+    address = ((np.arange(n_cores, dtype=np.uint32) << 16)[:, None] | np.arange(n_neurons, dtype=np.uint32)).reshape(-1)
+    factors = {}
+    for parameter in PARAMETERS:
+        sigma = device.mismatch.within_core.get(parameter, 0.0) * applied.scale("mismatch_within_core")
+        factors[parameter] = sample_factors(seed, address, parameter, sigma).reshape(n_cores, n_neurons)
+    return factors
