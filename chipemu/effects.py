@@ -28,6 +28,14 @@ _TABLE = (
     Effect("mismatch_slot", "sigma(ln)", ("slot_factor",), "spread of the pulse from CAM word to CAM word"),
     Effect("thermal_noise", "sqrt(kT/C)", ("membrane_kick",), "white charge noise on the membrane capacitor"),
     Effect("input_noise", "relative", ("input_kick",), "slow (Ornstein-Uhlenbeck) noise on the summed input current"),
+    Effect(
+        "temperature",
+        "-",
+        ("leakage", "bias_at_work", "thermal_voltage"),
+        "the die is at its own temperature, not that of its operating points",
+        False,
+    ),
+    Effect("bias_drift", "sigma(ln)", ("bias_at_work",), "every bias of every core wanders with age"),
     Effect("bias_quantisation", "code", ("bias_current",), "biases take the nearest coarse/fine code", False),
     Effect("calibration", "-", ("bias_current",), "biases are tuned per core from spikes before use", False),
 )
@@ -35,6 +43,7 @@ EFFECTS: dict[str, Effect] = {effect.name: effect for effect in _TABLE}
 GROUPS: dict[str, tuple[str, ...]] = {
     "mismatch": ("mismatch_within_core", "mismatch_between_cores", "mismatch_between_dies", "mismatch_slot"),
     "noise": ("thermal_noise", "input_noise"),
+    "drift": ("bias_drift",),
     "quantisation": ("bias_quantisation",),
 }
 MAX_SCALE = 100.0
