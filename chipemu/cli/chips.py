@@ -166,11 +166,16 @@ def _show_applied(device: DeviceSpec, as_json: bool) -> None:
 
 def _size(device: DeviceSpec, effect: str) -> str:
     """Size of an effect on this device, as its file gives it; `none` where the device does not have it."""
-    spread, noise = device.mismatch, device.noise
+    spread, structure, noise = device.mismatch, device.mismatch.structure, device.noise
     sizes = {
         "mismatch_within_core": list(spread.within_core.values()),
         "mismatch_between_cores": list(spread.between_cores.values()),
         "mismatch_between_dies": list(spread.between_dies.values()),
+        "mismatch_correlated": [structure.correlated_share**0.5 * sigma for sigma in spread.within_core.values()],
+        "mismatch_outliers": [structure.outlier_width * sigma for sigma in spread.within_core.values()]
+        if structure.outlier_share
+        else [],
+        "mismatch_gradient": [structure.gradient],
         "mismatch_slot": [spread.slot],
         "thermal_noise": [noise.thermal_eta],
         "input_noise": [noise.input_std],
