@@ -22,7 +22,7 @@ from chipemu.validation.testbench import bench, cells, holding_current, one_even
 
 _WITHIN = ("mismatch_within_core",)
 _AREAS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # um^2
-_HIGH, _REST = 400e-12, 30e-12  # A, membrane before a decay, and under an EPSP
+_HIGH, _REST = 200e-12, 30e-12  # A, membrane before a decay, and under an EPSP
 _WINDOW, _SETTLE = 8e-3, 0.5  # s
 _LEVEL = 1e-3
 _WORDS = 48  # enough charge to stay far above the leakage

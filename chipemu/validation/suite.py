@@ -5,7 +5,7 @@ from pathlib import Path
 
 from chipemu.device import load_device
 from chipemu.errors import UnknownNameError
-from chipemu.validation import drift, mismatch, noise, soma, spread, synapse, temperature, timestep
+from chipemu.validation import budget, drift, mismatch, noise, soma, spread, synapse, temperature, timestep
 from chipemu.validation.check import Check, Measure
 
 SUBJECTS: dict[str, Measure] = {
@@ -15,6 +15,7 @@ SUBJECTS: dict[str, Measure] = {
     "noise": noise.run,
     "mismatch": mismatch.run,
     "spread": spread.run,
+    "budget": budget.run,
     "temperature": temperature.run,
     "drift": drift.run,
 }
