@@ -85,6 +85,11 @@ def cv_against_tau(
     return np.array([median_cv(one) for one in found])
 
 
+def measured_cvs() -> list[tuple[float, float]]:
+    """Time constants [s] and their coefficient of variation on silicon, fraction."""
+    return [(1e-3 * line.drive, 1e-2 * line.expected) for line in targets("spread", "tau_mem CV at tau")]
+
+
 def epsp_cv_ratio(device: DeviceSpec, point: OperatingPoint, heights: tuple[float, float]) -> float:
     """CV of EPSP heights at a low mean height [V] over that at a high one, on a membrane that does not rest at its
     floor; the weight current is interpolated to the heights."""
