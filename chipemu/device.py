@@ -23,6 +23,7 @@ __all__ = [
     "Bias",
     "BiasGenerator",
     "Capacity",
+    "DefectRates",
     "DeviceSpec",
     "Energy",
     "Mismatch",
@@ -107,15 +108,42 @@ class Plastic:
 
 
 @dataclass(frozen=True)
+class DefectRates:
+    """Fractions of elements that are dead or stuck on a die.
+
+    ``dead_words`` of all CAM words, gathered in few neurons: ``word_clustering`` is the correlation of two words of a
+    neuron, ``word_between_cores`` the spread sigma(ln) of the fraction from core to core. ``dead_synapses`` and
+    ``stuck_synapses`` are of the plastic synapses.
+    """
+
+    dead_words: float = 0.0
+    word_clustering: float = 0.0
+    word_between_cores: float = 0.0
+    stuck_words: float = 0.0
+    dead_neurons: float = 0.0
+    dead_tags: float = 0.0
+    dead_synapses: float = 0.0
+    stuck_synapses: float = 0.0
+
+
+@dataclass(frozen=True)
 class Energy:
     """Energy of the operations that an event takes [J]: a neuron generates a spike, encodes one routing word, routes
-    an event to another core, broadcasts it in a core, and a matching synapse extends it to a pulse."""
+    an event to another core, broadcasts it in a core, a matching synapse extends it to a pulse, and a hop to the next
+    chip. Then power without events, of a core and of the rest of the chip [W]; the time of a broadcast and of a hop
+    [s]; and the events a core takes in a second."""
 
     generate: float
     encode: float
     route: float
     broadcast: float
     pulse: float
+    hop: float
+    static_core: float
+    static_chip: float
+    broadcast_time: float
+    hop_time: float
+    event_rate: float
 
 
 @dataclass(frozen=True)
@@ -143,7 +171,9 @@ class DeviceSpec:
     mismatch, noise, plastic
         What differs between dies, in time, and under learning; ``plastic`` is None without plastic synapses.
     energy : Energy or None
-        What an event costs; None if the file does not say.
+        What events and waiting cost; None if the file does not say.
+    defects : DefectRates
+        Dead and stuck elements; all zero if the file does not say.
     weights : {"words", "float"}
         Whether a weight is a number of CAM words or any number.
     signals : tuple of str
@@ -168,6 +198,7 @@ class DeviceSpec:
     noise: Noise
     plastic: Plastic | None
     energy: Energy | None
+    defects: DefectRates
     weights: str
     signals: tuple[str, ...]
     not_modelled: tuple[str, ...]
@@ -257,6 +288,7 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         noise=Noise(**_values(checked.noise)) if checked.noise else Noise(0.0, 0.0, 5e-3),
         plastic=Plastic(**_values(checked.plastic)) if checked.plastic else None,
         energy=Energy(**_values(checked.energy)) if checked.energy else None,
+        defects=DefectRates(**_values(checked.defects)) if checked.defects else DefectRates(),
         weights=checked.weights,
         signals=tuple(checked.signals),
         not_modelled=tuple(checked.not_modelled),

@@ -135,3 +135,5 @@ ADDRESSES = _entry(_addresses, "", "[[0, 0]]", "allowed a list of [core, neuron]
 SMALL_CAPACITANCE = quantity("F", 1e-15, 1e-9, '"2 pF"')
 ENERGY = quantity("J", 0.0, 1e-3, '"260 pJ"')
 SIGMA_LN = quantity("", 0.0, 2.0, "0.1")
+FRACTION = quantity("", 0.0, 1.0, "0.05")
+EVENT_TIME = quantity("s", 0.0, 1e-3, '"27 ns"')

@@ -11,6 +11,8 @@ from pydantic import Field, create_model, model_validator
 from chipemu.device_fields import (
     ADDRESSES,
     ENERGY,
+    EVENT_TIME,
+    FRACTION,
     PLAIN_SOURCES,
     RISING_CURRENTS,
     SIGMA_LN,
@@ -31,6 +33,7 @@ PARAMETERS = (
 )
 SIGNALS = ("presynaptic_spike", "feedback_current", "learn_enable")
 OPTIONAL_SECTIONS = ("bias_generator", "mismatch", "noise")
+DROPPABLE_SECTIONS = (*OPTIONAL_SECTIONS, "defects")  # what a file may leave out of the device it extends
 
 
 class ChipSection(Section):
@@ -153,14 +156,33 @@ class PlasticSection(Section):
     host_access: choice(True, False)
 
 
+class DefectsSection(Section):
+    """Elements that are dead or stuck, fixed per die."""
+
+    dead_words: FRACTION
+    word_clustering: quantity("", 0.0, 0.99, "0.5")
+    word_between_cores: SIGMA_LN
+    stuck_words: FRACTION
+    dead_neurons: FRACTION
+    dead_tags: FRACTION
+    dead_synapses: FRACTION
+    stuck_synapses: FRACTION
+
+
 class EnergySection(Section):
-    """Energy of the operations that an event takes."""
+    """Energy of the operations that an event takes, power without events, and the time an event takes."""
 
     generate: ENERGY
     encode: ENERGY
     route: ENERGY
     broadcast: ENERGY
     pulse: ENERGY
+    hop: ENERGY
+    static_core: quantity("W", 0.0, 1.0, '"10 uW"')
+    static_chip: quantity("W", 0.0, 1.0, '"0 W"')
+    broadcast_time: EVENT_TIME
+    hop_time: EVENT_TIME
+    event_rate: quantity("Hz", 1.0, 1e12, '"30 MHz"')
 
 
 NAME = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="small letters, digits and dashes")]
@@ -178,7 +200,7 @@ class DeviceFile(Section):
     weights: Literal["words", "float"]
     signals: list[Literal[SIGNALS]]
     not_modelled: list[SENTENCE]
-    without: list[Literal[OPTIONAL_SECTIONS]] = Field(default_factory=list)
+    without: list[Literal[DROPPABLE_SECTIONS]] = Field(default_factory=list)
     references: REFERENCES
     chip: ChipSection
     biases: dict[str, BiasEntry]
@@ -188,6 +210,7 @@ class DeviceFile(Section):
     noise: NoiseSection | None = None
     plastic: PlasticSection | None = None
     energy: EnergySection | None = None
+    defects: DefectsSection | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "DeviceFile":

@@ -20,7 +20,8 @@ _HEADINGS = {
     "mismatch": "mismatch, standard deviation of ln(current)",
     "noise": "noise",
     "plastic": "plastic synapses",
-    "energy": "energy of an event's operations",
+    "defects": "dead and stuck elements, fraction of all",
+    "energy": "energy and time of an event's operations, power without events",
 }
 
 
