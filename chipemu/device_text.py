@@ -19,6 +19,8 @@ _HEADINGS = {
     "circuit": "circuit constants",
     "mismatch": "mismatch, standard deviation of ln(current)",
     "noise": "noise",
+    "temperature": "temperature: leakage, and what biases do",
+    "drift": "drift of biases with age",
     "plastic": "plastic synapses",
     "defects": "dead and stuck elements, fraction of all",
     "energy": "energy and time of an event's operations, power without events",

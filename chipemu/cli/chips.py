@@ -174,6 +174,7 @@ def _size(device: DeviceSpec, effect: str) -> str:
         "mismatch_slot": [spread.slot],
         "thermal_noise": [noise.thermal_eta],
         "input_noise": [noise.input_std],
+        "bias_drift": [device.drift.bias_std if device.drift else 0.0],
         "dead_words": [rates.dead_words, rates.dead_synapses] if device.plastic else [rates.dead_words],
         "stuck_words": [rates.stuck_words, rates.stuck_synapses] if device.plastic else [rates.stuck_words],
         "dead_neurons": [rates.dead_neurons],
