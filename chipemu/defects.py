@@ -108,6 +108,29 @@ class Defects:
         """Tags that no word of a core hears, (core, tag) bool."""
         return self._rare(_TAG, 1 << self.chip.tag_bits, self.rates.dead_tags, "dead_tags")
 
+    @property
+    def any(self) -> bool:
+        """Whether anything can be dead or stuck."""
+        kinds = ("dead_words", "stuck_words", "dead_neurons", "dead_tags")
+        fractions = [self._scaled(getattr(self.rates, kind), kind) for kind in kinds]
+        return max(*fractions, *(self._plastic_fractions() if self.n_plastic else ())) > 0
+
+    @property
+    def can_kill_neurons(self) -> bool:
+        """Whether neurons of the die can be dead."""
+        return self._scaled(self.rates.dead_neurons, "dead_neurons") > 0
+
+    def bad_slots(self, address: np.ndarray) -> np.ndarray:
+        """Dead or stuck words, then plastic synapses, of neurons at ``address`` (n, 2): (n, slot) bool."""
+        words = self.dead_words(address) | self.stuck_words(address)
+        return np.hstack([words, self.dead_synapses(address) | self.stuck_synapses(address)])
+
+    def mostly_bad(self, address: np.ndarray, tolerance: float) -> np.ndarray:
+        """Neurons with more than this share of their words, or of their plastic synapses, dead or stuck, (n,) bool."""
+        n_words = self.chip.n_cam_words
+        bad = self.bad_slots(address)
+        return (bad[:, :n_words].sum(1) > tolerance * n_words) | (bad[:, n_words:].sum(1) > tolerance * self.n_plastic)
+
     def dead_words(self, address: np.ndarray) -> np.ndarray:
         """CAM words that never match, of neurons at ``address`` (n, 2) core, neuron: (n, slot) bool."""
         fraction = self.word_fraction[address[:, 0], address[:, 1]]
@@ -121,16 +144,18 @@ class Defects:
 
     def dead_synapses(self, address: np.ndarray) -> np.ndarray:
         """Plastic synapses without a pulse, (n, slot) bool."""
-        fraction = self._scaled(self.rates.dead_synapses, "dead_words")
-        return self._slots(address, _DEAD_SYNAPSE, self.n_plastic, fraction)
+        return self._slots(address, _DEAD_SYNAPSE, self.n_plastic, self._plastic_fractions()[0])
 
     def stuck_synapses(self, address: np.ndarray) -> np.ndarray:
         """Plastic synapses whose code never steps, (n, slot) bool."""
-        fraction = self._scaled(self.rates.stuck_synapses, "stuck_words")
-        return self._slots(address, _STUCK_SYNAPSE, self.n_plastic, fraction)
+        return self._slots(address, _STUCK_SYNAPSE, self.n_plastic, self._plastic_fractions()[1])
 
     def _scaled(self, fraction: float, effect: str) -> float:
         return min(1.0, fraction * self.applied.scale(effect))
+
+    def _plastic_fractions(self) -> tuple[float, float]:
+        dead, stuck = self.rates.dead_synapses, self.rates.stuck_synapses
+        return self._scaled(dead, "dead_words"), self._scaled(stuck, "stuck_words")
 
     def _rare(self, kind: int, n: int, fraction: float, effect: str) -> np.ndarray:
         fraction = self._scaled(fraction, effect)

@@ -33,6 +33,7 @@ __all__ = [
     "Noise",
     "OperatingPoint",
     "Plastic",
+    "Power",
     "Quantity",
     "load_device",
     "load_point",
@@ -132,18 +133,23 @@ class DefectRates:
 @dataclass(frozen=True)
 class Energy:
     """Energy of the operations that an event takes [J]: a neuron generates a spike, encodes one routing word, routes
-    an event to another core, broadcasts it in a core, a matching synapse extends it to a pulse, and a hop to the next
-    chip. Then power without events, of a core and of the rest of the chip [W]; the time of a broadcast and of a hop
-    [s]; and the events a core takes in a second."""
+    an event to another core, broadcasts it in a core, and a matching synapse extends it to a pulse."""
 
     generate: float
     encode: float
     route: float
     broadcast: float
     pulse: float
-    hop: float
+
+
+@dataclass(frozen=True)
+class Power:
+    """Power without events, of a core and of the rest of the chip [W]; energy of a hop to the next chip [J]; time of a
+    broadcast in a core and of a hop [s]; events that a core takes [1/s]."""
+
     static_core: float
     static_chip: float
+    hop: float
     broadcast_time: float
     hop_time: float
     event_rate: float
@@ -178,7 +184,9 @@ class DeviceSpec:
     drift : Drift or None
         How biases wander with age; None if they do not.
     energy : Energy or None
-        What events and waiting cost; None if the file does not say.
+        What an event costs; None if the file does not say.
+    power : Power or None
+        What waiting costs, and how long an event takes; None if the file does not say.
     defects : DefectRates
         Dead and stuck elements; all zero if the file does not say.
     weights : {"words", "float"}
@@ -207,6 +215,7 @@ class DeviceSpec:
     drift: Drift | None
     plastic: Plastic | None
     energy: Energy | None
+    power: Power | None
     defects: DefectRates
     weights: str
     signals: tuple[str, ...]
@@ -299,6 +308,7 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         drift=Drift(**_values(checked.drift)) if checked.drift else None,
         plastic=Plastic(**_values(checked.plastic)) if checked.plastic else None,
         energy=Energy(**_values(checked.energy)) if checked.energy else None,
+        power=Power(**_values(checked.power)) if checked.power else None,
         defects=DefectRates(**_values(checked.defects)) if checked.defects else DefectRates(),
         weights=checked.weights,
         signals=tuple(checked.signals),

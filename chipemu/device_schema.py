@@ -177,6 +177,17 @@ class PlasticSection(Section):
     host_access: choice(True, False)
 
 
+class PowerSection(Section):
+    """Power without events, the energy of a hop to the next chip, and the time that an event takes."""
+
+    static_core: quantity("W", 0.0, 1.0, '"10 uW"')
+    static_chip: quantity("W", 0.0, 1.0, '"0 W"')
+    hop: ENERGY
+    broadcast_time: EVENT_TIME
+    hop_time: EVENT_TIME
+    event_rate: quantity("Hz", 1.0, 1e12, '"30 MHz"')
+
+
 class DefectsSection(Section):
     """Elements that are dead or stuck, fixed per die."""
 
@@ -191,19 +202,13 @@ class DefectsSection(Section):
 
 
 class EnergySection(Section):
-    """Energy of the operations that an event takes, power without events, and the time an event takes."""
+    """Energy of the operations that an event takes."""
 
     generate: ENERGY
     encode: ENERGY
     route: ENERGY
     broadcast: ENERGY
     pulse: ENERGY
-    hop: ENERGY
-    static_core: quantity("W", 0.0, 1.0, '"10 uW"')
-    static_chip: quantity("W", 0.0, 1.0, '"0 W"')
-    broadcast_time: EVENT_TIME
-    hop_time: EVENT_TIME
-    event_rate: quantity("Hz", 1.0, 1e12, '"30 MHz"')
 
 
 NAME = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="small letters, digits and dashes")]
@@ -233,6 +238,7 @@ class DeviceFile(Section):
     drift: DriftSection | None = None
     plastic: PlasticSection | None = None
     energy: EnergySection | None = None
+    power: PowerSection | None = None
     defects: DefectsSection | None = None
 
     @model_validator(mode="after")
@@ -243,6 +249,8 @@ class DeviceFile(Section):
             if getattr(self, section) is None and section not in self.without
         ]
         faults += list(_bias_faults(self))
+        if self.weights == "float" and self.defects is not None:
+            faults.append("defects: a device with float weights has no words that could be dead; list it in `without`")
         if faults:
             raise ValueError("\n".join(faults))
         return self

@@ -23,7 +23,8 @@ _HEADINGS = {
     "drift": "drift of biases with age",
     "plastic": "plastic synapses",
     "defects": "dead and stuck elements, fraction of all",
-    "energy": "energy and time of an event's operations, power without events",
+    "energy": "energy of an event's operations",
+    "power": "power without events, and the time an event takes",
 }
 
 

@@ -39,8 +39,12 @@ _TABLE = (
     ),
     Effect("bias_drift", "sigma(ln)", ("bias_at_work",), "every bias of every core wanders with age"),
     Effect("bias_quantisation", "code", ("bias_current",), "biases take the nearest coarse/fine code", False),
-    Effect("dead_words", "fraction", ("slot_factor",), "CAM words and plastic synapses without a pulse, in few neurons"),
-    Effect("stuck_words", "fraction", ("stuck_words",), "CAM words that keep their first content; codes without a step"),
+    Effect(
+        "dead_words", "fraction", ("slot_factor",), "CAM words and plastic synapses without a pulse, in few neurons"
+    ),
+    Effect(
+        "stuck_words", "fraction", ("stuck_words",), "CAM words that keep their first content; codes without a step"
+    ),
     Effect("dead_neurons", "fraction", ("threshold", "positive_feedback"), "neurons that never spike"),
     Effect("dead_tags", "fraction", ("dead_tags",), "tags that a core does not hear"),
     Effect(CALIBRATION, "-", ("bias_current",), "biases are tuned per core from spikes before use", False),

@@ -48,7 +48,7 @@ def core_means(mean: float, between_cores: float) -> np.ndarray:
 
 
 def expected(mean: float, clustering: float, between_cores: float) -> Failures:
-    """What beta distributed failures with lognormal means of the cores give, in closed form but for the mean over cores.
+    """What beta distributed failures with lognormal means of the cores give; closed form but for the mean over cores.
 
     The failed fraction of a core of 256 neurons varies by its mean and by its neurons, whose beta has the variance
     m (1 - m) r.
