@@ -17,6 +17,8 @@ from chipemu.device_text import device_text
 from chipemu.frozen_map import FrozenMap
 from chipemu.operating_point import OperatingPoint, load_point
 from chipemu.quantity import Quantity, look_up
+from chipemu.store import Capacitor, Cmo, Pcm, Rram, WeightStore
+from chipemu.store_schema import StoreSection
 
 __all__ = [
     "PARAMETERS",
@@ -144,6 +146,8 @@ class DeviceSpec:
         What differs between dies, in time, and under learning; ``plastic`` is None without plastic synapses.
     energy : Energy or None
         What an event costs; None if the file does not say.
+    store : Pcm, Rram, Cmo, Capacitor or None
+        What plastic synapses keep their weight in; None where the code itself acts.
     weights : {"words", "float"}
         Whether a weight is a number of CAM words or any number.
     signals : tuple of str
@@ -168,6 +172,7 @@ class DeviceSpec:
     noise: Noise
     plastic: Plastic | None
     energy: Energy | None
+    store: WeightStore | None
     weights: str
     signals: tuple[str, ...]
     not_modelled: tuple[str, ...]
@@ -257,6 +262,7 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         noise=Noise(**_values(checked.noise)) if checked.noise else Noise(0.0, 0.0, 5e-3),
         plastic=Plastic(**_values(checked.plastic)) if checked.plastic else None,
         energy=Energy(**_values(checked.energy)) if checked.energy else None,
+        store=_store(checked.store) if checked.store else None,
         weights=checked.weights,
         signals=tuple(checked.signals),
         not_modelled=tuple(checked.not_modelled),
@@ -266,6 +272,12 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
 
 def _values(section: Section) -> dict[str, Any]:
     return {name: getattr(section, name).value for name in type(section).model_fields}
+
+
+def _store(section: StoreSection) -> WeightStore:
+    kinds = {"pcm": Pcm, "rram": Rram, "cmo": Cmo, "capacitor": Capacitor}
+    (kind,) = (kind for kind in kinds if getattr(section, kind) is not None)
+    return kinds[kind](**_values(getattr(section, kind)))
 
 
 def _collect(section: Any, prefix: str = "") -> Iterator[tuple[str, Quantity]]:

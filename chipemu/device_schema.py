@@ -21,6 +21,7 @@ from chipemu.device_fields import (
     quantity,
     unknown,
 )
+from chipemu.store_schema import StoreSection
 from chipemu.units import show
 
 RECEPTOR_NAMES = ("ampa", "nmda", "gaba_a", "gaba_b")
@@ -188,6 +189,7 @@ class DeviceFile(Section):
     noise: NoiseSection | None = None
     plastic: PlasticSection | None = None
     energy: EnergySection | None = None
+    store: StoreSection | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "DeviceFile":
@@ -197,6 +199,8 @@ class DeviceFile(Section):
             if getattr(self, section) is None and section not in self.without
         ]
         faults += list(_bias_faults(self))
+        if self.store is not None and self.plastic is None:
+            faults.append("store keeps the weights of plastic synapses; allowed only beside the table plastic")
         if faults:
             raise ValueError("\n".join(faults))
         return self

@@ -20,6 +20,7 @@ _HEADINGS = {
     "mismatch": "mismatch, standard deviation of ln(current)",
     "noise": "noise",
     "plastic": "plastic synapses",
+    "store": "what plastic synapses keep their weight in",
     "energy": "energy of an event's operations",
 }
 

@@ -28,13 +28,18 @@ _TABLE = (
     Effect("mismatch_slot", "sigma(ln)", ("slot_factor",), "spread of the pulse from CAM word to CAM word"),
     Effect("thermal_noise", "sqrt(kT/C)", ("membrane_kick",), "white charge noise on the membrane capacitor"),
     Effect("input_noise", "relative", ("input_kick",), "slow (Ornstein-Uhlenbeck) noise on the summed input current"),
+    Effect("programming_noise", "sigma(G)", ("programming_error",), "error of every write of a memristive weight"),
+    Effect("read_noise", "sigma(G)", ("read_spread",), "noise of a memristive weight from event to event"),
+    Effect("conductance_drift", "law of G(t)", ("drift_law",), "memristive weights drift with the time since a write"),
+    Effect("weight_leak", "I_leak", ("leak_rate",), "weights on capacitors leak towards the lower level"),
     Effect("bias_quantisation", "code", ("bias_current",), "biases take the nearest coarse/fine code", False),
     Effect("calibration", "-", ("bias_current",), "biases are tuned per core from spikes before use", False),
 )
 EFFECTS: dict[str, Effect] = {effect.name: effect for effect in _TABLE}
 GROUPS: dict[str, tuple[str, ...]] = {
     "mismatch": ("mismatch_within_core", "mismatch_between_cores", "mismatch_between_dies", "mismatch_slot"),
-    "noise": ("thermal_noise", "input_noise"),
+    "noise": ("thermal_noise", "input_noise", "programming_noise", "read_noise"),
+    "drift": ("weight_leak", "conductance_drift"),
     "quantisation": ("bias_quantisation",),
 }
 MAX_SCALE = 100.0

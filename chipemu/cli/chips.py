@@ -181,7 +181,12 @@ def _size(device: DeviceSpec, effect: str) -> str:
         if high == 0:
             return "none"
         return f"{high:g}" if low == high else f"{low:g} to {high:g}"
+    kind = type(device.store).__name__.lower()
     present = {
+        "programming_noise": kind in ("pcm", "rram", "cmo"),
+        "read_noise": kind in ("pcm", "rram", "cmo"),
+        "conductance_drift": kind in ("pcm", "rram", "cmo"),
+        "weight_leak": kind == "capacitor" and device.store.I_leak > 0,
         "bias_quantisation": device.bias_generator is not None,
     }
     return "on" if present.get(effect, True) else "none"

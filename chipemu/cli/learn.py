@@ -65,6 +65,10 @@ def learn(
     noise_seeds: Annotated[int, Option(min=1, max=10_000, help="noise seeds for each die")] = 1,
     seed: Annotated[int, Option(min=0, max=MAX_SEED, help="what all other seeds come from")] = 0,
     temperature: Annotated[str, Option(metavar="T", help="of the dies, e.g. 25degC")] = "25degC",
+    age: Annotated[str, Option(metavar="T", help="idle time between training and test, e.g. '1 week'")] = "0s",
+    compensate: Annotated[
+        bool, Option("--compensate", help="one gain a die against the drift of memristive weights over --age")
+    ] = False,
     scale: Annotated[
         list[str] | None, Option(metavar="EFFECT=X", help="scale effects, e.g. mismatch=2,noise=0.5")
     ] = None,
@@ -118,6 +122,8 @@ def learn(
         scale=_factors(scale),
         split=split.value,
         temperature=_quantity(temperature, "K", "--temperature"),
+        age=_quantity(age, "s", "--age"),
+        compensate=compensate,
         eta=eta,
         permute_labels=permute_labels,
         inject=not no_inject,

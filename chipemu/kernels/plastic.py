@@ -16,6 +16,7 @@ from chipemu.kernels import layout as at
 from chipemu.kernels.jit import kernel
 from chipemu.kernels.layout import LANES
 from chipemu.kernels.random import philox, uniform
+from chipemu.kernels.store import CAPACITOR, CODE, die_time, move, write
 
 
 class Plastic(NamedTuple):
@@ -33,8 +34,9 @@ class Plastic(NamedTuple):
 
 
 @kernel
-def step_code(X, plastic, run, p, step, key_a, key_b):
-    """One stochastic update of synapse ``p`` of ``run`` at a presynaptic event in absolute step ``step``."""
+def step_code(X, plastic, store, run, p, step, key_a, key_b):
+    """One stochastic update of synapse ``p`` of ``run`` at a presynaptic event in absolute step ``step``; a step of the
+    code writes the cell that keeps it."""
     q = plastic.lane[p]
     rule = plastic.rule
     feedback = np.float64(X[q + at.NMDA * LANES]) - rule[2] - rule[0] * (np.float64(X[q + at.GABA_A * LANES]) - rule[2])
@@ -46,8 +48,16 @@ def step_code(X, plastic, run, p, step, key_a, key_b):
     before = plastic.code[run, p]
     after = before
     if uniform(word[0], rule[0]) < plastic.rate[run, p] * abs(feedback):
+        if store.kind == CAPACITOR:
+            direction = 1 if feedback > 0 else -1
+            plastic.code[run, p] = move(store, run, p, direction, die_time(store, run, step))
+            plastic.writes[run] += 1
+            return
         after += 1 if feedback > 0 else -1
     after = min(max(after, -np.int32(rule[1])), np.int32(rule[1]))
     if after != before:
         plastic.code[run, p] = after
         plastic.writes[run] += 1
+        if store.kind != CODE:
+            now = die_time(store, run, step)
+            write(store, run, p, after, plastic.address[p], now, key_a, key_b)

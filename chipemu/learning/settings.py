@@ -65,6 +65,8 @@ class Settings:
     without, scale : effects switched off or scaled, see :func:`chipemu.effects.switches`
     split : ``"validation"``, or ``"test"`` to open the test split
     temperature : of the dies [K]
+    age : time that the dies lie idle between training and the final test [s]
+    compensate : whether the drift of memristive weights over that time is compensated by one gain a die
     budget, schedule : how training goes; None takes the usual ones of the task, see ``USUAL``
     controller : wiring recipe of the controllers; None takes the usual one of task and place
     eta : learning rate; None takes the usual one of task and place
@@ -88,6 +90,8 @@ class Settings:
     scale: Mapping[str, float] = field(default_factory=dict)
     split: str = "validation"
     temperature: float = ROOM
+    age: float = 0.0
+    compensate: bool = False
     budget: Budget | None = None
     schedule: Schedule | None = None
     controller: Controller | None = None
