@@ -16,7 +16,7 @@ from chipemu.kernels import layout as at
 from chipemu.kernels.block import advance, charge_synapses, draw_noise
 from chipemu.kernels.jit import kernel
 from chipemu.kernels.layout import BLOCK, LANES
-from chipemu.kernels.plastic import step_code
+from chipemu.kernels.plastic import step_cell, step_code
 from chipemu.kernels.store import CODE, read
 
 
@@ -73,21 +73,36 @@ def _deliver(X, sender, wiring, amplitude, touched):
 
 
 @kernel
-def _deliver_plastic(X, sender, plastic, store, run, step, key_a, key_b, touched):
+def _deliver_codes(X, sender, plastic, run, step, key_a, key_b, touched):
     # the synapse is read first and learns after: an event never sees its own update
     for p in range(plastic.offset[sender], plastic.offset[sender + 1]):
         lane = plastic.lane[p]
         code = plastic.code[run, p]
-        if store.kind == CODE:
-            receptor = at.AMPA if code > 0 else at.GABA_B
-            X[lane + (at.PULSE + receptor) * LANES] += abs(code) * plastic.word[run, p]
-        else:
-            weight = read(store, run, p, code, plastic.address[p], step, key_a, key_b)
-            receptor = at.AMPA if weight > 0 else at.GABA_B
-            X[lane + (at.PULSE + receptor) * LANES] += abs(weight) * plastic.word[run, p]
+        receptor = at.AMPA if code > 0 else at.GABA_B
+        X[lane + (at.PULSE + receptor) * LANES] += abs(code) * plastic.word[run, p]
         touched[lane // BLOCK] |= 1 << receptor
         if plastic.learn[run] != 0:
-            step_code(X, plastic, store, run, p, step, key_a, key_b)
+            step_code(X, plastic, run, p, step, key_a, key_b)
+
+
+@kernel
+def _deliver_cells(X, sender, plastic, store, run, step, key_a, key_b, touched):
+    for p in range(plastic.offset[sender], plastic.offset[sender + 1]):
+        lane = plastic.lane[p]
+        weight = read(store, run, p, plastic.code[run, p], plastic.address[p], step, key_a, key_b)
+        receptor = at.AMPA if weight > 0 else at.GABA_B
+        X[lane + (at.PULSE + receptor) * LANES] += abs(weight) * plastic.word[run, p]
+        touched[lane // BLOCK] |= 1 << receptor
+        if plastic.learn[run] != 0:
+            step_cell(X, plastic, store, run, p, step, key_a, key_b)
+
+
+@kernel
+def _deliver_plastic(X, sender, plastic, store, run, step, key_a, key_b, touched):
+    if store.kind == CODE:
+        _deliver_codes(X, sender, plastic, run, step, key_a, key_b, touched)
+    else:
+        _deliver_cells(X, sender, plastic, store, run, step, key_a, key_b, touched)
 
 
 @kernel
