@@ -221,6 +221,16 @@ class Emulator:
         programming, drift, compensation and read noise make of the code."""
         return self._memory.acting()
 
+    def conductances(self) -> dict[str, np.ndarray]:
+        """Conductances G+ and G- of every plastic synapse as an event of this moment finds them, (run, pair, 2) [S].
+
+        Raises
+        ------
+        InputError
+            If the device keeps its weights in no conductances.
+        """
+        return self._memory.conductances()
+
     def compensate(self, reference: Mapping[str, np.ndarray]) -> None:
         """Global drift compensation: one gain a die, mean |weight| of an earlier reading over that of now.
 
@@ -309,7 +319,8 @@ class Emulator:
         noisy = any(chip.applied.on("thermal_noise") or chip.applied.on("input_noise") for chip in self.chips)
         run_dies(
             self.state, self._pending, self._lanes.address, Clock(self.step, active, n_steps, noisy), self._keys,
-            self._floor, self._memory.wiring, self._memory.amplitude, events, self._memory.plastic, self._memory.cells, spikes, probes,
+            self._floor, self._memory.wiring, self._memory.amplitude, events,
+            self._memory.plastic, self._memory.cells, spikes, probes,
         )  # fmt: skip
         self.step += n_steps * active
         self._check_state()

@@ -63,19 +63,28 @@ def noise_growth(t: np.ndarray, t_read: float) -> np.ndarray:
     return np.sqrt(np.log((np.asarray(t) + t_read) / (2 * t_read)))
 
 
-def _steps(G_max: float, G_min: float, code_max: int) -> tuple[float, np.ndarray]:
-    """Size of a code step [S], and the conductance of every code [S]."""
-    step = (G_max - G_min) / code_max
-    return step, G_min + step * np.arange(code_max + 1)
+class _Pair:
+    """What the memristive stores share: the conductances that stand for codes."""
+
+    G_min: float
+    G_max: float
+
+    def step(self, code_max: int) -> float:
+        """Conductance of one code step [S]."""
+        return (self.G_max - self.G_min) / code_max
+
+    def target(self, code_max: int) -> np.ndarray:
+        """Conductance of every code on the side of its sign, (code,) [S]; that of code 0 is asked of the other side."""
+        return self.G_min + self.step(code_max) * np.arange(code_max + 1)
 
 
 @dataclass(frozen=True)
-class Pcm:
+class Pcm(_Pair):
     """Phase-change memory after Nandakumar et al. 2019, with the coefficients of aihwkit's PCMLikeNoiseModel.
 
     Attributes
     ----------
-    G_max : largest conductance [S]; the smallest is 0
+    G_min, G_max : range of conductances [S]
     t_0 : time of the first reading [s]
     programming : c_0, c_1, c_2 of the programming error [S]
     nu_mean, nu_sigma : slope and offset of a line in ln g
@@ -85,6 +94,7 @@ class Pcm:
     t_read : shortest time of the 1/f noise [s]
     """
 
+    G_min: float
     G_max: float
     t_0: float
     programming: tuple[float, ...]
@@ -123,7 +133,7 @@ class Pcm:
 
     def laws(self, code_max: int) -> Laws:
         """The laws for codes 0 to ``code_max``."""
-        step, target = _steps(self.G_max, 0.0, code_max)
+        step, target = self.step(code_max), self.target(code_max)
         g = target / self.G_max
         read = np.stack([np.zeros_like(g), self.read_sigma(g)], axis=1)
         exponent = np.stack(self.drift_exponent(g), axis=1)
@@ -133,7 +143,7 @@ class Pcm:
 
 
 @dataclass(frozen=True)
-class Rram:
+class Rram(_Pair):
     """Filamentary RRAM after Wan et al. 2022: a spread around the target that is known at three times.
 
     The spread at t_0 is the programming error. What is added later is one more normal deviate of each write, whose size
@@ -142,13 +152,14 @@ class Rram:
 
     Attributes
     ----------
-    G_max : largest conductance [S]; the smallest is 0
+    G_min, G_max : range of conductances [S]
     t_0 : time of the first reading [s]
     programming, spread_early, spread_late : c_0 to c_4 of the spread at t_0 and at the two later times [S]
     times : the two later times [s]
     read_sigma : read noise as a fraction of G_max
     """
 
+    G_min: float
     G_max: float
     t_0: float
     programming: tuple[float, ...]
@@ -164,7 +175,7 @@ class Rram:
 
     def laws(self, code_max: int) -> Laws:
         """The laws for codes 0 to ``code_max``."""
-        step, target = _steps(self.G_max, 0.0, code_max)
+        step, target = self.step(code_max), self.target(code_max)
         spread = self.spread(target / self.G_max) / step
         added = np.sqrt(np.maximum(spread**2 - spread[0] ** 2, 0.0)).T
         shift = np.stack([np.zeros_like(added), added], axis=2)
@@ -174,7 +185,7 @@ class Rram:
 
 
 @dataclass(frozen=True)
-class Cmo:
+class Cmo(_Pair):
     """Filamentary RRAM with a conductive metal oxide (CMO/HfOx), after aihwkit's ReRamCMONoiseModel.
 
     Attributes
@@ -208,7 +219,7 @@ class Cmo:
 
     def laws(self, code_max: int) -> Laws:
         """The laws for codes 0 to ``code_max``."""
-        step, target = _steps(self.G_max, self.G_min, code_max)
+        step, target = self.step(code_max), self.target(code_max)
         knot = np.array([0.0, np.log(1 + T_LAST / self.t_0)])
         mean = self.drift_mean * knot / step
         sigma = (self.drift_sigma[0] * knot + self.drift_sigma[1]) / step

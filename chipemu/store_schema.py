@@ -7,6 +7,7 @@ from pydantic import model_validator
 from chipemu.device_fields import SMALL_CAPACITANCE, Section, numbers, quantity
 
 _CONDUCTANCE = quantity("S", 1e-9, 1e-2, '"25 uS"')
+_SMALLEST = quantity("S", 0.0, 1e-2, '"0 S"')
 _FIRST_TIME = quantity("s", 1e-3, 1e4, '"20 s"')
 _READ_TIME = quantity("s", 1e-12, 1.0, '"250 ns"')
 _LINE = numbers("", -10.0, 10.0, 2, "[-0.0155, 0.0244]")
@@ -17,10 +18,22 @@ def _polynomial(count: int) -> Any:
     return numbers("S", -1e-3, 1e-3, count, '["0.26 uS", ...]')
 
 
-class PcmSection(Section):
+class PairSection(Section):
+    """What memristive stores share."""
+
+    G_min: _SMALLEST
+    G_max: _CONDUCTANCE
+
+    @model_validator(mode="after")
+    def _range_is_open(self) -> "PairSection":
+        if self.G_min.value >= self.G_max.value:
+            raise ValueError(f"G_min = {self.G_min}, G_max = {self.G_max}; allowed G_min < G_max")
+        return self
+
+
+class PcmSection(PairSection):
     """Phase-change memory."""
 
-    G_max: _CONDUCTANCE
     t_0: _FIRST_TIME
     programming: _polynomial(3)
     nu_mean: _LINE
@@ -40,10 +53,9 @@ class PcmSection(Section):
         return self
 
 
-class RramSection(Section):
+class RramSection(PairSection):
     """Filamentary RRAM whose spread is known at three times."""
 
-    G_max: _CONDUCTANCE
     t_0: _FIRST_TIME
     programming: _polynomial(5)
     times: numbers("s", 1.0, 1e9, 2, '["1 day", "2 days"]')
@@ -58,11 +70,9 @@ class RramSection(Section):
         return self
 
 
-class CmoSection(Section):
+class CmoSection(PairSection):
     """Filamentary RRAM with a conductive metal oxide."""
 
-    G_min: _CONDUCTANCE
-    G_max: _CONDUCTANCE
     t_0: _FIRST_TIME
     programming_offset: quantity("S", 0.0, 1e-3, '"0.01 uS"')
     programming_slope: quantity("", 0.0, 1.0, "0.01")
@@ -70,12 +80,6 @@ class CmoSection(Section):
     drift_sigma: numbers("S", 0.0, 1e-3, 2, '["0.042 uS", "0.41 uS"]')
     read: quantity("S", 0.0, 1e-3, '"0.028 uS"')
     t_read: _READ_TIME
-
-    @model_validator(mode="after")
-    def _range_is_open(self) -> "CmoSection":
-        if self.G_min.value >= self.G_max.value:
-            raise ValueError(f"G_min = {self.G_min}, G_max = {self.G_max}; allowed G_min < G_max")
-        return self
 
 
 class CapacitorSection(Section):

@@ -7,7 +7,7 @@ import numpy as np
 
 from chipemu.chip import Chip
 from chipemu.errors import InputError, RoutingError
-from chipemu.kernels.store import CAPACITOR, CODE, PAIR, read_all, write_all
+from chipemu.kernels.store import CAPACITOR, CODE, PAIR, read_all, read_pairs, write_all
 from chipemu.ledger import Ledger
 from chipemu.mapping import MappedNetwork, WeightImage
 from chipemu.weight_store import build_store
@@ -166,20 +166,44 @@ class WeightMemory:
         return held
 
     def _by_pair(self, name: str, values: np.ndarray) -> np.ndarray:
-        """Values of the plastic synapses (run, synapse) in the order of a projection's pairs."""
+        """Values of the plastic synapses (run, synapse, ...) in the order of a projection's pairs."""
         edges = self._mapped.edges
         chosen = np.zeros(len(edges), bool)
         chosen[self._mapped.edge_slice(name, +1)] = True
         mine = chosen[self._plastic_edge]
-        ordered = np.zeros((self._n_runs, int(chosen.sum())), values.dtype)
+        ordered = np.zeros((self._n_runs, int(chosen.sum()), *values.shape[2:]), values.dtype)
         ordered[:, edges.pair[self._plastic_edge[mine]]] = values[:, mine]
         return ordered
 
     def acting(self) -> dict[str, np.ndarray]:
         """What plastic synapses weigh to an event of this moment, by projection (run, pair) in code steps."""
         now = self._acting()
-        plastic = [p.name for p in self._mapped.network.projections if p.trained and p.store == "plastic"]
-        return {name: self._by_pair(name, now) for name in plastic}
+        return {name: self._by_pair(name, now) for name in self._plastic_names()}
+
+    def conductances(self) -> dict[str, np.ndarray]:
+        """Both conductances of every plastic synapse at this moment, by projection (run, pair, 2) [S].
+
+        Raises
+        ------
+        InputError
+            If the weights are not kept in conductances.
+        """
+        self._require_pairs("conductances are of memristive weights")
+        plastic, device = self.plastic, self._mapped.device
+        out = np.zeros((*plastic.code.shape, 2))
+        read_pairs(self.cells, plastic.code, plastic.address, self._step, self._keys, out)
+        out *= device.store.step(device.plastic.code_max)
+        return {name: self._by_pair(name, out) for name in self._plastic_names()}
+
+    def _plastic_names(self) -> list[str]:
+        return [p.name for p in self._mapped.network.projections if p.trained and p.store == "plastic"]
+
+    def _require_pairs(self, what: str) -> None:
+        if self.cells.kind != PAIR:
+            raise InputError(
+                f"{what}; {self._mapped.device.name} has none ({self._mapped.device.path}, store). Take device "
+                "'memristive'"
+            )
 
     def age(self, duration: float) -> None:
         """Let time pass with the dies idle [s]: cells drift and leak."""
@@ -193,11 +217,7 @@ class WeightMemory:
         InputError
             If the weights are not kept in conductances, or if they read as nothing.
         """
-        if self.cells.kind != PAIR:
-            raise InputError(
-                f"drift compensation scales the reading of memristive weights; {self._mapped.device.name} has none "
-                f"({self._mapped.device.path}, store)"
-            )
+        self._require_pairs("drift compensation scales the reading of memristive weights")
         now = self.acting()
         sizes = [sum(np.abs(held[name]).sum(1) for name in now) for held in (reference, now)]
         if not np.all(sizes[0] > 0) or not np.all(sizes[1] > 0):
@@ -208,8 +228,7 @@ class WeightMemory:
         """Synapses that one event of each sender fires now, (run, sender), sources first."""
         edges = self._mapped.edges
         fired = np.where(edges.plastic, 0, self._words != 0 if self._mapped.device.weights == "float" else self._words)
-        # a cell is hardly ever exactly nothing, so that every event of it makes a pulse
-        fired[:, self._plastic_edge] = (self.plastic.code != 0) | (self.cells.kind != CODE)
+        fired[:, self._plastic_edge] = self._acting() != 0
         out = np.zeros((self._n_runs, self._mapped.n_sources + self._mapped.n_neurons))
         for run in range(self._n_runs):
             out[run] = np.bincount(edges.pre, fired[run], out.shape[1])

@@ -164,6 +164,25 @@ def _show_applied(device: DeviceSpec, as_json: bool) -> None:
     print("switch off: --without EFFECT or GROUP; scale: --scale mismatch=2 (quantisation and calibration: on or off)")
 
 
+def _store_sizes(device: DeviceSpec) -> dict[str, str]:
+    """Sizes of the effects on a weight store, over all codes."""
+    from chipemu.store import Capacitor
+    from chipemu.units import show as shown
+
+    store = device.store
+    sizes = dict.fromkeys(("programming_noise", "read_noise", "conductance_drift", "weight_leak"), "none")
+    if isinstance(store, Capacitor):
+        sizes["weight_leak"] = shown(store.I_leak, "A") if store.I_leak > 0 else "none"
+    elif store is not None:
+        laws = store.laws(device.plastic.code_max)
+        error = laws.error * store.step(device.plastic.code_max)
+        exponent = laws.exponent[:, 0]
+        sizes["programming_noise"] = f"{shown(error.min(), 'S')} to {shown(error.max(), 'S')}"
+        sizes["read_noise"] = "on"
+        sizes["conductance_drift"] = f"nu {exponent.min():.2g} to {exponent.max():.2g}" if exponent.any() else "on"
+    return sizes
+
+
 def _size(device: DeviceSpec, effect: str) -> str:
     """Size of an effect on this device, as its file gives it; `none` where the device does not have it."""
     spread, noise = device.mismatch, device.noise
@@ -181,12 +200,10 @@ def _size(device: DeviceSpec, effect: str) -> str:
         if high == 0:
             return "none"
         return f"{high:g}" if low == high else f"{low:g} to {high:g}"
-    kind = type(device.store).__name__.lower()
+    stored = _store_sizes(device)
+    if effect in stored:
+        return stored[effect]
     present = {
-        "programming_noise": kind in ("pcm", "rram", "cmo"),
-        "read_noise": kind in ("pcm", "rram", "cmo"),
-        "conductance_drift": kind in ("pcm", "rram", "cmo"),
-        "weight_leak": kind == "capacitor" and device.store.I_leak > 0,
         "bias_quantisation": device.bias_generator is not None,
     }
     return "on" if present.get(effect, True) else "none"

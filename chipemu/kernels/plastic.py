@@ -35,7 +35,7 @@ class Plastic(NamedTuple):
 
 @kernel
 def drawn_step(X, plastic, run, p, step, key_a, key_b):
-    """Step that the feedback current of the neuron asks of synapse ``p`` of ``run`` in absolute step ``step``: -1, 0, 1."""
+    """Step of the code, -1, 0 or 1, that the neuron's feedback current draws for synapse ``p`` in absolute step."""
     q = plastic.lane[p]
     rule = plastic.rule
     feedback = np.float64(X[q + at.NMDA * LANES]) - rule[2] - rule[0] * (np.float64(X[q + at.GABA_A * LANES]) - rule[2])

@@ -109,7 +109,9 @@ def _conductance(store, run, p, side, size, log_time):
 
 
 @kernel
-def _read_pair(store, run, p, code, address, now, step, key_a, key_b):
+def read_pair(store, run, p, code, address, step, key_a, key_b):
+    """Both conductances of a pair as an event in absolute step ``step`` finds them, in code steps."""
+    now = die_time(store, run, step)
     like = store.cell[run, p, 0, WRITTEN]
     log_time = log(real(1.0 + (now - store.since[run, p]) / store.time[1], like))
     plus, minus = max(code, 0), max(-code, 0)
@@ -120,13 +122,14 @@ def _read_pair(store, run, p, code, address, now, step, key_a, key_b):
         if store.time[2] > 0.0:
             # sqrt(ln((t + t_read) / (2 t_read))) with t = t_0 exp(log_time)
             growth = math.sqrt(log_time + log(real(store.time[1] / (2.0 * store.time[2]), like)))
-        when = np.uint64(step)
+        # the moment in steps of the die's life: a reading after an idle time is another one
+        when = np.uint64(step + np.int64(store.idle[run] / store.time[0]))
         words = philox(np.uint64(address), when & _MASK, np.uint64(at.STREAM_READ), when >> _HALF, key_a, key_b)
         a, b = normal_pair(words[0], words[1], like)
         up += (store.read[run, plus, 0] + store.read[run, plus, 1] * up) * growth * a
         down += (store.read[run, minus, 0] + store.read[run, minus, 1] * down) * growth * b
     zero = real(0.0, like)
-    return (max(up, zero) - max(down, zero)) * store.gain[run]
+    return max(up, zero), max(down, zero)
 
 
 @kernel
@@ -151,10 +154,10 @@ def voltage(store, run, p, now):
 @kernel
 def read(store, run, p, code, address, step, key_a, key_b):
     """Signed weight that an event in absolute step ``step`` sees, in code steps; not for a store of codes."""
-    now = die_time(store, run, step)
     if store.kind == CAPACITOR:
-        return voltage(store, run, p, now)
-    return _read_pair(store, run, p, code, address, now, step, key_a, key_b)
+        return voltage(store, run, p, die_time(store, run, step))
+    up, down = read_pair(store, run, p, code, address, step, key_a, key_b)
+    return (up - down) * store.gain[run]
 
 
 @kernel
@@ -184,3 +187,13 @@ def read_all(store, code, address, step, keys, out):
     for run in range(code.shape[0]):
         for p in range(code.shape[1]):
             out[run, p] = read(store, run, p, code[run, p], address[p], step[run], keys[run, 0], keys[run, 1])
+
+
+@kernel
+def read_pairs(store, code, address, step, keys, out):
+    """Fill ``out`` (r, p, 2) with both conductances of every pair in each run's absolute step, in code steps."""
+    for run in range(code.shape[0]):
+        for p in range(code.shape[1]):
+            up, down = read_pair(store, run, p, code[run, p], address[p], step[run], keys[run, 0], keys[run, 1])
+            out[run, p, 0] = up
+            out[run, p, 1] = down

@@ -89,8 +89,8 @@ def _check_compensation(settings: Settings) -> None:
     device, where = place(settings)
     if settings.compensate and (where != "chip" or isinstance(device.store, Capacitor | None)):
         raise InputError(
-            f"drift compensation is for memristive weights that learn on the chip; {device.name} ({device.path}) learns "
-            f"at the {where} or keeps its weights otherwise. Use --device memristive"
+            f"drift compensation is for memristive weights that learn on the chip; {device.name} ({device.path}) "
+            f"learns at the {where} or keeps its weights otherwise. Use --device memristive"
         )
 
 
