@@ -18,6 +18,8 @@ from chipemu.device_text import device_text
 from chipemu.frozen_map import FrozenMap
 from chipemu.operating_point import OperatingPoint, load_point
 from chipemu.quantity import Quantity, look_up
+from chipemu.store import Capacitor, Cmo, Pcm, Rram, WeightStore
+from chipemu.store_schema import StoreSection
 from chipemu.temperature import Temperature
 from chipemu.transistor import TransistorClass, Transistors
 
@@ -214,6 +216,8 @@ class DeviceSpec:
         What waiting costs, and how long an event takes; None if the file does not say.
     defects : DefectRates
         Dead and stuck elements; all zero if the file does not say.
+    store : Pcm, Rram, Cmo, Capacitor or None
+        What plastic synapses keep their weight in; None where the code itself acts.
     weights : {"words", "float"}
         Whether a weight is a number of CAM words or any number.
     signals : tuple of str
@@ -243,6 +247,7 @@ class DeviceSpec:
     energy: Energy | None
     power: Power | None
     defects: DefectRates
+    store: WeightStore | None
     weights: str
     signals: tuple[str, ...]
     not_modelled: tuple[str, ...]
@@ -337,6 +342,7 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         energy=Energy(**_values(checked.energy)) if checked.energy else None,
         power=Power(**_values(checked.power)) if checked.power else None,
         defects=DefectRates(**_values(checked.defects)) if checked.defects else DefectRates(),
+        store=_store(checked.store) if checked.store else None,
         weights=checked.weights,
         signals=tuple(checked.signals),
         not_modelled=tuple(checked.not_modelled),
@@ -346,6 +352,12 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
 
 def _values(section: Section) -> dict[str, Any]:
     return {name: getattr(section, name).value for name in type(section).model_fields}
+
+
+def _store(section: StoreSection) -> WeightStore:
+    kinds = {"pcm": Pcm, "rram": Rram, "cmo": Cmo, "capacitor": Capacitor}
+    (kind,) = (kind for kind in kinds if getattr(section, kind) is not None)
+    return kinds[kind](**_values(getattr(section, kind)))
 
 
 def _collect(section: Any, prefix: str = "") -> Iterator[tuple[str, Quantity]]:

@@ -98,6 +98,19 @@ def count(low: int, high: int) -> Any:
     return _entry(convert, "", str(low), limit)
 
 
+def numbers(unit: str, low: float, high: float, size: int, example: str) -> Any:
+    """Field type: a list of some numbers with unit and allowed range [SI]."""
+    each = Limit(unit, low, high)
+    limit = f"a list of {size}, each {each}"
+
+    def convert(raw: Any) -> tuple[float, ...]:
+        if not isinstance(raw, list) or len(raw) != size:
+            raise ValueError(f"{shorten(repr(raw))} is not usable; {limit}")
+        return tuple(number(item, each) for item in raw)
+
+    return _entry(convert, unit, example, limit)
+
+
 def choice(*options: Any) -> Any:
     """Field type: one of a few values."""
     limit = f"allowed {', '.join(map(repr, options))}"

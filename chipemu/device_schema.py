@@ -25,6 +25,7 @@ from chipemu.device_fields import (
     quantity,
     unknown,
 )
+from chipemu.store_schema import StoreSection
 from chipemu.temperature import BIAS_KINDS
 from chipemu.transistor import CHANNELS
 from chipemu.units import show
@@ -301,6 +302,7 @@ class DeviceFile(Section):
     energy: EnergySection | None = None
     power: PowerSection | None = None
     defects: DefectsSection | None = None
+    store: StoreSection | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "DeviceFile":
@@ -312,6 +314,8 @@ class DeviceFile(Section):
         faults += list(_bias_faults(self))
         if self.weights == "float" and self.defects is not None:
             faults.append("defects: a device with float weights has no words that could be dead; list it in `without`")
+        if self.store is not None and self.plastic is None:
+            faults.append("store keeps the weights of plastic synapses; allowed only beside the table plastic")
         if faults:
             raise ValueError("\n".join(faults))
         return self

@@ -41,6 +41,10 @@ _TABLE = (
         False,
     ),
     Effect("bias_drift", "sigma(ln)", ("bias_at_work",), "every bias of every core wanders with age"),
+    Effect("programming_noise", "sigma(G)", ("programming_error",), "error of every write of a memristive weight"),
+    Effect("read_noise", "sigma(G)", ("read_spread",), "noise of a memristive weight from event to event"),
+    Effect("conductance_drift", "law of G(t)", ("drift_law",), "memristive weights drift with the time since a write"),
+    Effect("weight_leak", "I_leak", ("leak_rate",), "weights on capacitors leak towards the lower level"),
     Effect("bias_quantisation", "code", ("bias_current",), "biases take the nearest coarse/fine code", False),
     Effect(
         "dead_words", "fraction", ("slot_factor",), "CAM words and plastic synapses without a pulse, in few neurons"
@@ -63,8 +67,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "mismatch_between_dies",
         "mismatch_slot",
     ),
-    "noise": ("thermal_noise", "input_noise"),
-    "drift": ("bias_drift",),
+    "noise": ("thermal_noise", "input_noise", "programming_noise", "read_noise"),
+    "drift": ("bias_drift", "weight_leak", "conductance_drift"),
     "quantisation": ("bias_quantisation",),
     "dead": ("dead_words", "stuck_words", "dead_neurons", "dead_tags"),
 }

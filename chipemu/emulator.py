@@ -106,9 +106,11 @@ class Emulator:
         self.ledger = Ledger()
         self._lanes = Lanes(mapped)
         dtype = _PRECISION[precision]
-        self._memory = WeightMemory(mapped, self._lanes, chips, len(noise_seeds), dtype)
         self._keys = np.array(
             [(seed & 0xFFFFFFFF, chip.seed & 0xFFFFFFFF) for chip in chips for seed in noise_seeds], np.uint64
+        )
+        self._memory = WeightMemory(
+            mapped, self._lanes, chips, len(noise_seeds), dt, dtype, step=self.step, keys=self._keys
         )
         self._floor = np.zeros((self.n_runs, 2), dtype)
         self.state = np.zeros((self.n_runs, self._lanes.n_lanes * N_FIELDS), dtype)
@@ -128,8 +130,18 @@ class Emulator:
         self._turn_into([chip.set_temperature(temperature) for chip in self.chips])
 
     def age(self, duration: str | float) -> None:
-        """Let time pass on idle dies, e.g. ``"1 week"`` or a number [s]: biases drift, neurons come to rest."""
+        """Let time pass on idle dies, e.g. ``"1 week"`` or a number [s].
+
+        Biases drift, what a weight store keeps drifts or leaks, neurons come to rest.
+
+        Raises
+        ------
+        InputError
+            If a die would be older than 100 years.
+        """
+        before = self.chips[0].elapsed
         self._turn_into([chip.age(duration) for chip in self.chips])
+        self._memory.age(self.chips[0].elapsed - before)
         self._set_initial_state()
 
     def _turn_into(self, chips: Sequence[Chip]) -> None:
@@ -199,6 +211,63 @@ class Emulator:
             If the image does not fit and the policy is ``"error"``.
         """
         self.ledger += self._memory.write(weights, policy, rng)
+
+    def program(self, weights: Mapping[str, np.ndarray] | None = None) -> None:
+        """Write every cell of the weight store, with new weights or again with those held; an upload writes changes.
+
+        What then happens to a weight has one order: it is a whole code (quantise), each cell is written with an error
+        (programme), drifts with the time since then (:meth:`age`), and is read with noise by every event. See
+        `chipemu.store`.
+
+        Parameters
+        ----------
+        weights : signed weights of every trained projection, (run, pair) or (pair,); by default those held
+
+        Examples
+        --------
+        >>> from chipemu import Network, load_device, map_network, sample_chip
+        >>> device, net = load_device("memristive"), Network("one")
+        >>> source, cells = net.sources("in", 1), net.population("cells", 4, point="output")
+        >>> _ = net.project_signed(source, cells, positive="ampa", negative="gaba_b", name="w", store="plastic")
+        >>> die = sample_chip(device, seed=1, without=["read_noise"])
+        >>> emulator = Emulator([die], map_network(net, device))
+        >>> emulator.program({"w": [15, 15, -15, -15]})
+        >>> emulator.age(86400.0)
+        >>> emulator.weights()["w"].tolist(), bool((abs(emulator.read_weights()["w"]) < 12).all())
+        ([[15, 15, -15, -15]], True)
+        """
+        weights = self.weights() if weights is None else weights
+        self.ledger += self._memory.write({name: np.asarray(w) for name, w in weights.items()}, every_cell=True)
+
+    def read_weights(self) -> dict[str, np.ndarray]:
+        """Weight of every plastic synapse as an event of this moment sees it, (run, pair) in code steps: what
+        programming, drift, compensation and read noise make of the code."""
+        return self._memory.acting()
+
+    def conductances(self) -> dict[str, np.ndarray]:
+        """Conductances G+ and G- of every plastic synapse as an event of this moment finds them, (run, pair, 2) [S].
+
+        Raises
+        ------
+        InputError
+            If the device keeps its weights in no conductances.
+        """
+        return self._memory.conductances()
+
+    def compensate(self, reference: Mapping[str, np.ndarray]) -> None:
+        """Global drift compensation: one gain a die, mean |weight| of an earlier reading over that of now.
+
+        Parameters
+        ----------
+        reference : what :meth:`read_weights` gave when the weights were fresh
+
+        Raises
+        ------
+        InputError
+            If the device keeps its weights in no conductances, or if a die's read as nothing.
+        """
+        self._memory.compensate(reference)
+        self.ledger += Ledger(code_reads=np.ones(self.n_runs, np.int64), host_operations=np.ones(self.n_runs, np.int64))
 
     def weights(self) -> dict[str, np.ndarray]:
         """Signed weights that the dies hold now, by trained projection (run, pair)."""
@@ -273,9 +342,10 @@ class Emulator:
         noisy = any(chip.applied.on("thermal_noise") or chip.applied.on("input_noise") for chip in self.chips)
         run_dies(
             self.state, self._pending, self._lanes.address, Clock(self.step, active, n_steps, noisy), self._keys,
-            self._floor, self._memory.wiring, self._memory.amplitude, events, self._memory.plastic, spikes, probes,
+            self._floor, self._memory.wiring, self._memory.amplitude, events,
+            self._memory.plastic, self._memory.cells, spikes, probes,
         )  # fmt: skip
-        self.step = self.step + n_steps * active
+        self.step += n_steps * active
         self._check_state()
         self._warn_if_busy(events, spikes.count, duration)
         return self._window(spikes, duration * active)
@@ -294,7 +364,7 @@ class Emulator:
     def _window(self, spikes: Spikes, duration: np.ndarray) -> Window:
         count = spikes.count[:, self._lanes.lane]
         self.ledger += Ledger(
-            spikes=count.sum(1, dtype=np.int64), chip_time_s=duration, weight_writes=self._memory.plastic.writes.copy()
+            spikes=count.sum(1, dtype=np.int64), chip_time_s=duration, **self._memory.writes_of_call()
         )
         kept = np.arange(spikes.step.shape[1]) < spikes.total[:, None]
         neuron_of_lane = np.full(self._lanes.n_lanes, -1)

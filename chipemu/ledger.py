@@ -19,6 +19,8 @@ class Ledger:
         Feedback charge delivered into the outputs [C].
     weight_writes : int
         CAM words or plastic codes whose value changed.
+    cell_writes : int
+        Times a memristive pair or a capacitor of a plastic synapse was written.
     uploads : int
         Times a weight image was sent to the chip.
     host_operations : int
@@ -47,6 +49,7 @@ class Ledger:
     controller_spikes: int = 0
     control_charge_C: float = 0.0
     weight_writes: int = 0
+    cell_writes: int = 0
     uploads: int = 0
     host_operations: int = 0
     clipped_words: int = 0

@@ -127,6 +127,7 @@ _LEDGER = (
     Variable("ledger_controller_spikes", _RUN, "1", "count", "spikes fired by controllers"),
     Variable("ledger_control_charge_C", _RUN, "C", "real", "feedback charge delivered into the outputs"),
     Variable("ledger_weight_writes", _RUN, "1", "count", "CAM words or plastic codes whose value changed"),
+    Variable("ledger_cell_writes", _RUN, "1", "count", "writes of a memristive pair or of a capacitor"),
     Variable("ledger_uploads", _RUN, "1", "count", "weight images sent to the chip"),
     Variable("ledger_host_operations", _RUN, "1", "count", "updates and decisions made outside the chip"),
     Variable("ledger_clipped_words", _RUN, "1", "count", "CAM words asked for that did not fit"),

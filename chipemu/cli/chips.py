@@ -187,6 +187,25 @@ def _show_applied(device: DeviceSpec, as_json: bool) -> None:
     print("switch off: --without EFFECT or GROUP; scale: --scale mismatch=2 (quantisation and calibration: on or off)")
 
 
+def _store_sizes(device: DeviceSpec) -> dict[str, str]:
+    """Sizes of the effects on a weight store, over all codes."""
+    from chipemu.store import Capacitor
+    from chipemu.units import show as shown
+
+    store = device.store
+    sizes = dict.fromkeys(("programming_noise", "read_noise", "conductance_drift", "weight_leak"), "none")
+    if isinstance(store, Capacitor):
+        sizes["weight_leak"] = shown(store.I_leak, "A") if store.I_leak > 0 else "none"
+    elif store is not None:
+        laws = store.laws(device.plastic.code_max)
+        error = laws.error * store.step(device.plastic.code_max)
+        exponent = laws.exponent[:, 0]
+        sizes["programming_noise"] = f"{shown(error.min(), 'S')} to {shown(error.max(), 'S')}"
+        sizes["read_noise"] = "on"
+        sizes["conductance_drift"] = f"nu {exponent.min():.2g} to {exponent.max():.2g}" if exponent.any() else "on"
+    return sizes
+
+
 def _size(device: DeviceSpec, effect: str) -> str:
     """Size of an effect on this device, as its file gives it; `none` where the device does not have it."""
     spread, structure, noise, rates = device.mismatch, device.mismatch.structure, device.noise, device.defects
@@ -214,6 +233,9 @@ def _size(device: DeviceSpec, effect: str) -> str:
         if high == 0:
             return "none"
         return f"{high:g}" if low == high else f"{low:g} to {high:g}"
+    stored = _store_sizes(device)
+    if effect in stored:
+        return stored[effect]
     present = {
         "bias_quantisation": device.bias_generator is not None,
     }

@@ -86,6 +86,10 @@ def learn(
         Spread, Option(help="within-core spread as measured, or by the geometry of transistors (Pelgrom)")
     ] = Spread.measured,
     corner: Annotated[Corner, Option(help="process corner: typical, slow, fast; n then p")] = Corner.TT,
+    age: Annotated[str, Option(metavar="T", help="idle time between training and test, e.g. '1 week'")] = "0s",
+    compensate: Annotated[
+        bool, Option("--compensate", help="one gain a die against the drift of memristive weights over --age")
+    ] = False,
     scale: Annotated[
         list[str] | None, Option(metavar="EFFECT=X", help="scale effects, e.g. mismatch=2,noise=0.5")
     ] = None,
@@ -150,6 +154,8 @@ def learn(
         temperature=_quantity(temperature, "K", "--temperature"),
         mismatch_model=mismatch_model.value,
         corner=corner.value,
+        age=_quantity(age, "s", "--age"),
+        compensate=compensate,
         eta=eta,
         permute_labels=permute_labels,
         inject=not no_inject,

@@ -52,6 +52,7 @@ def summary(result: xr.Dataset, settings: Settings, device: str, where: str, wal
         "split": settings.split,
         "mismatch_model": settings.mismatch_model,
         "corner": settings.corner,
+        "age_s": settings.age,
         "accuracy_test": _by_die(result["accuracy_test"]) if opened else None,
         "accuracy_runs": runs.transpose("chip", "noise").values.tolist(),
         "accuracy_validation": _by_die(result["accuracy_validation"]),
@@ -169,7 +170,8 @@ def print_summary(facts: dict) -> None:
     low, middle, high = np.quantile(accuracy, [0.25, 0.5, 0.75])
     worst = np.median(accuracy, axis=1).min()
     shape = f"{facts['chips']} dies x {facts['noise_seeds']} noise seeds"
-    print(f"{facts['split']} accuracy, feedback off, {shape}:")
+    aged = f", {show(facts['age_s'], 's')} after training" if facts["age_s"] else ""
+    print(f"{facts['split']} accuracy, feedback off{aged}, {shape}:")
     print(f"  median {_percent(middle)}, quartiles {_percent(low)} to {_percent(high)}, worst die {_percent(worst)}")
     names = {"linear": "linear", "ANN": "ann", "ideal chip": "ideal", "chance": "chance"}
     known = {label: facts[f"accuracy_{key}"] for label, key in names.items() if facts[f"accuracy_{key}"] is not None}

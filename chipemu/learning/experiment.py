@@ -22,6 +22,7 @@ from chipemu.learning.train import train
 from chipemu.ledger import Ledger
 from chipemu.mapping import MappedNetwork, load_mapping, map_network, repair
 from chipemu.silencing import silence_hot
+from chipemu.store import Capacitor
 from chipemu.tasks import Task, load_folds
 
 Tick = Callable[[str, int, int], None]
@@ -77,6 +78,7 @@ def learn(settings: Settings, tick: Tick | None = None) -> xr.Dataset:
     """
     if settings.split not in ("validation", "test"):
         raise InputError(f"split is '{settings.split}'; allowed 'validation' or 'test'")
+    _check_compensation(settings)
     if host_rule(settings).weights == "tied" and place(settings)[1] == "chip":
         raise InputError(
             "tied weights need one shadow at the host; plastic synapses learn each on its own. Use --where host"
@@ -86,6 +88,16 @@ def learn(settings: Settings, tick: Tick | None = None) -> xr.Dataset:
     laboratory = _prepare(folds[0], settings, tick)
     results = [_fold(laboratory, task, _named(tick, number, len(folds))) for number, task in enumerate(folds)]
     return charge(merge_folds(results), laboratory.ledger)
+
+
+def _check_compensation(settings: Settings) -> None:
+    """Refuse a compensation that has nothing to compensate, before any work is done."""
+    device, where = place(settings)
+    if settings.compensate and (where != "chip" or isinstance(device.store, Capacitor | None)):
+        raise InputError(
+            f"drift compensation is for memristive weights that learn on the chip; {device.name} ({device.path}) "
+            f"learns at the {where} or keeps its weights otherwise. Use --device memristive"
+        )
 
 
 def _named(tick: Tick, number: int, n_folds: int) -> Tick:
@@ -147,15 +159,28 @@ def _fold(laboratory: _Laboratory, task: Task, tick: Tick) -> xr.Dataset:
     training = train(
         session, learner, task.rates, _labels(task, settings), settings.budget or usual(task.name)[0], tick
     )
+    _let_age(session.emulator, settings)
     ledger = session.emulator.ledger
     free = _test(session, task, settings.split, False, tick)
     controlled = _test(session, task, settings.split, True, tick, "under control")
     weights = session.emulator.weights()[TRAINED]
     if handed is None and len(laboratory.chips) > 1:
         learner.restore(cloned(learner.store(), len(settings.noise_seeds)))
+        if settings.age > 0:
+            session.emulator.program()  # weights of another die are written afresh, and read as they are
         handed = _test(session, task, settings.split, False, tick, "cloned")
     measured = Measured(training, ledger, free, controlled, handed, weights)
     return result(settings, task, session, laboratory.calibration, measured)
+
+
+def _let_age(emulator: Emulator, settings: Settings) -> None:
+    """Let the trained dies lie idle, and compensate their drift if asked; the one place where time passes unused."""
+    if settings.age == 0:
+        return
+    reference = emulator.read_weights() if settings.compensate else None
+    emulator.age(settings.age)
+    if reference is not None:
+        emulator.compensate(reference)
 
 
 def _session(laboratory: _Laboratory, task: Task) -> Session:

@@ -67,6 +67,8 @@ class Settings:
     temperature : of the dies [K]
     mismatch_model, corner : spread ``"measured"`` or by ``"geometry"``, and process corner, see
         :func:`chipemu.chip.sample_chip`
+    age : time that the dies lie idle between training and the final test [s]
+    compensate : whether the drift of memristive weights over that time is compensated by one gain a die
     budget, schedule : how training goes; None takes the usual ones of the task, see ``USUAL``
     controller : wiring recipe of the controllers; None takes the usual one of task and place
     eta : learning rate; None takes the usual one of task and place
@@ -94,6 +96,8 @@ class Settings:
     temperature: float = ROOM
     mismatch_model: str = "measured"
     corner: str = "TT"
+    age: float = 0.0
+    compensate: bool = False
     budget: Budget | None = None
     schedule: Schedule | None = None
     controller: Controller | None = None

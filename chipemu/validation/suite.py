@@ -14,6 +14,7 @@ from chipemu.validation import (
     power,
     soma,
     spread,
+    store,
     synapse,
     temperature,
     timestep,
@@ -32,6 +33,7 @@ SUBJECTS: dict[str, Measure] = {
     "drift": drift.run,
     "defects": defects.run,
     "power": power.run,
+    "store": store.run,
 }
 
 
