@@ -26,6 +26,7 @@ __all__ = [
     "Bias",
     "BiasGenerator",
     "Capacity",
+    "DefectRates",
     "DeviceSpec",
     "Drift",
     "Energy",
@@ -33,6 +34,7 @@ __all__ = [
     "Noise",
     "OperatingPoint",
     "Plastic",
+    "Power",
     "Quantity",
     "Structure",
     "Transistors",
@@ -133,6 +135,25 @@ class Plastic:
 
 
 @dataclass(frozen=True)
+class DefectRates:
+    """Fractions of elements that are dead or stuck on a die.
+
+    ``dead_words`` of all CAM words, gathered in few neurons: ``word_clustering`` is the correlation of two words of a
+    neuron, ``word_between_cores`` the spread sigma(ln) of the fraction from core to core. ``dead_synapses`` and
+    ``stuck_synapses`` are of the plastic synapses.
+    """
+
+    dead_words: float = 0.0
+    word_clustering: float = 0.0
+    word_between_cores: float = 0.0
+    stuck_words: float = 0.0
+    dead_neurons: float = 0.0
+    dead_tags: float = 0.0
+    dead_synapses: float = 0.0
+    stuck_synapses: float = 0.0
+
+
+@dataclass(frozen=True)
 class Energy:
     """Energy of the operations that an event takes [J]: a neuron generates a spike, encodes one routing word, routes
     an event to another core, broadcasts it in a core, and a matching synapse extends it to a pulse."""
@@ -142,6 +163,19 @@ class Energy:
     route: float
     broadcast: float
     pulse: float
+
+
+@dataclass(frozen=True)
+class Power:
+    """Power without events, of a core and of the rest of the chip [W]; energy of a hop to the next chip [J]; time of a
+    broadcast in a core and of a hop [s]; events that a core takes [1/s]."""
+
+    static_core: float
+    static_chip: float
+    hop: float
+    broadcast_time: float
+    hop_time: float
+    event_rate: float
 
 
 @dataclass(frozen=True)
@@ -176,6 +210,10 @@ class DeviceSpec:
         Sizes of the transistors that copy biases; None if the file does not say.
     energy : Energy or None
         What an event costs; None if the file does not say.
+    power : Power or None
+        What waiting costs, and how long an event takes; None if the file does not say.
+    defects : DefectRates
+        Dead and stuck elements; all zero if the file does not say.
     weights : {"words", "float"}
         Whether a weight is a number of CAM words or any number.
     signals : tuple of str
@@ -203,6 +241,8 @@ class DeviceSpec:
     transistors: Transistors | None
     plastic: Plastic | None
     energy: Energy | None
+    power: Power | None
+    defects: DefectRates
     weights: str
     signals: tuple[str, ...]
     not_modelled: tuple[str, ...]
@@ -295,6 +335,8 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         transistors=_transistors(checked.transistors),
         plastic=Plastic(**_values(checked.plastic)) if checked.plastic else None,
         energy=Energy(**_values(checked.energy)) if checked.energy else None,
+        power=Power(**_values(checked.power)) if checked.power else None,
+        defects=DefectRates(**_values(checked.defects)) if checked.defects else DefectRates(),
         weights=checked.weights,
         signals=tuple(checked.signals),
         not_modelled=tuple(checked.not_modelled),

@@ -23,7 +23,9 @@ _HEADINGS = {
     "temperature": "temperature: leakage, and what biases do",
     "drift": "drift of biases with age",
     "plastic": "plastic synapses",
+    "defects": "dead and stuck elements, fraction of all",
     "energy": "energy of an event's operations",
+    "power": "power without events, and the time an event takes",
 }
 
 

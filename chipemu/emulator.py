@@ -19,7 +19,7 @@ from chipemu.kernels.run import Clock, Events, Probes, Spikes, run_dies
 from chipemu.ledger import Ledger
 from chipemu.mapping import MappedNetwork
 from chipemu.parameters import PADDING, BiasSetting, load_points, neuron_fields, nominal_charge, point_setting
-from chipemu.power import event_energy
+from chipemu.power import event_energy, warn_if_busy
 from chipemu.recording import build_dataset, probe_fields, probe_values
 from chipemu.stimulus import EventList, check_events, regular, steps
 from chipemu.units import PA, show, thermal_voltage
@@ -157,14 +157,21 @@ class Emulator:
         seeds = len(self.noise_seeds)
         for c, chip in enumerate(self.chips):
             fields = neuron_fields(chip, self.mapped, self.points, setting, c, self.dt)
-            self._warn_if_coarse(fields)
+            self._warn_if_coarse(fields, self._silenced(c, fields))
             for field in range(at.N_STATE, at.N_FIELDS):
                 padding = PADDING.get(field, 0.0)
                 value = fields[field]
                 self._lanes.set_field(self.state, field, slice(c * seeds, (c + 1) * seeds), value, padding)
 
-    def _warn_if_coarse(self, fields: Mapping[int, np.ndarray]) -> None:
-        rate = float(np.max(fields[at.STEP_PER_CHARGE] * fields[at.I_TAU], initial=0.0))
+    def _silenced(self, c: int, fields: Mapping[int, np.ndarray]) -> np.ndarray:
+        """Neurons of a die that leak more through register 2 than their positive feedback can bring, (neuron,)."""
+        if self.setting.second_leak is None:
+            return np.zeros(self.mapped.n_neurons, bool)
+        core, neuron = self.mapped.address.T
+        return self.setting.second_leak[c, core, neuron] & (fields[at.I_TAU] > fields[at.FB_GAIN])
+
+    def _warn_if_coarse(self, fields: Mapping[int, np.ndarray], silenced: np.ndarray) -> None:
+        rate = float(np.max((fields[at.STEP_PER_CHARGE] * fields[at.I_TAU])[~silenced], initial=0.0))
         if rate > 0.1:
             warnings.warn(
                 f"time step {show(self.dt, 's')} is {rate:.2g} of the shortest membrane time constant; rates are "
@@ -270,7 +277,19 @@ class Emulator:
         )  # fmt: skip
         self.step = self.step + n_steps * active
         self._check_state()
+        self._warn_if_busy(events, spikes.count, duration)
         return self._window(spikes, duration * active)
+
+    def _warn_if_busy(self, events: Events, count: np.ndarray, duration: float) -> None:
+        device, mapped = self.mapped.device, self.mapped
+        total = np.diff(events.offset) + count.sum(1)  # no core is sent more than all events there are
+        if device.power is None or total.max(initial=0) <= device.power.event_rate * duration:
+            return
+        run = np.repeat(np.arange(self.n_runs), np.diff(events.offset))
+        fired = np.bincount(run * mapped.n_sources + events.source, minlength=self.n_runs * mapped.n_sources)
+        fired = np.hstack([fired.reshape(self.n_runs, -1), count[:, self._lanes.lane]])
+        reached = mapped.core_mask[:, None] >> np.arange(device.chip.n_cores) & 1
+        warn_if_busy(device, fired @ reached, duration)
 
     def _window(self, spikes: Spikes, duration: np.ndarray) -> Window:
         count = spikes.count[:, self._lanes.lane]

@@ -29,6 +29,10 @@ class Ledger:
         Trials run to calibrate the die.
     code_reads, code_restores : int
         Plastic code images read by the host, and written back.
+    moved_neurons : int
+        Neurons of the network that were moved off bad ones of the die.
+    silenced_neurons : int
+        Neurons silenced by the second leak register.
     chip_time_s : float
         Time the chip ran [s].
 
@@ -49,6 +53,8 @@ class Ledger:
     calibration_trials: int = 0
     code_reads: int = 0
     code_restores: int = 0
+    moved_neurons: int = 0
+    silenced_neurons: int = 0
     chip_time_s: float = 0.0
 
     def __add__(self, other):

@@ -133,6 +133,8 @@ _LEDGER = (
     Variable("ledger_calibration_trials", _RUN, "1", "count", "trials run to calibrate the die"),
     Variable("ledger_code_reads", _RUN, "1", "count", "plastic code images read by the host"),
     Variable("ledger_code_restores", _RUN, "1", "count", "plastic code images written back"),
+    Variable("ledger_moved_neurons", _RUN, "1", "count", "neurons moved off bad ones of the die"),
+    Variable("ledger_silenced_neurons", _RUN, "1", "count", "neurons silenced by the second leak register"),
     Variable("ledger_chip_time_s", _RUN, "s", "real", "time the chip ran"),
 )
 _RECORDING = (

@@ -9,7 +9,7 @@ from chipemu.chip import Chip
 from chipemu.errors import RoutingError
 from chipemu.ledger import Ledger
 from chipemu.mapping import MappedNetwork, WeightImage
-from chipemu.wiring import Lanes, build_plastic, build_wiring
+from chipemu.wiring import Lanes, build_plastic, build_wiring, heard_edges
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +30,8 @@ class TrainedImage:
 class WeightMemory:
     """CAM words and plastic codes of every run, and what the kernel needs of them.
 
+    A weight that is asked for (``weights``) is what the host believes; dead and stuck words change what is delivered.
+
     Attributes
     ----------
     wiring : connections that are CAM words, sorted by sender
@@ -43,7 +45,10 @@ class WeightMemory:
         self.plastic, self._plastic_edge = build_plastic(mapped, lanes, chips, n_seeds, dtype)
         self.amplitude = np.zeros((self._n_runs, len(self._edge)), dtype)
         self._factor = np.repeat(np.stack([chip.slot_factor(mapped.address) for chip in chips]), n_seeds, 0)
+        self._stuck = np.repeat(np.stack([chip.stuck_words(mapped.address) for chip in chips]), n_seeds, 0)
+        self._heard = np.repeat(np.stack([heard_edges(mapped, chip) for chip in chips]), n_seeds, 0)
         self._slots: np.ndarray | None = None
+        self._held: np.ndarray | None = None
         self._words = np.zeros((self._n_runs, len(mapped.edges)))
         self._step_rate = self.plastic.rate.copy()
         self._refuse_phantom_edges()
@@ -88,11 +93,21 @@ class WeightMemory:
             self.amplitude[:] = image.words[:, self._edge]
             return
         self._slots = self._mapped.cam_slots(image, self._slots)
-        run, neuron, slot = np.nonzero(self._slots >= 0)
+        self._held = self._after_writing(self._slots)
+        run, neuron, slot = np.nonzero(self._held >= 0)
+        total = self._by_edge(run, self._held[run, neuron, slot], self._factor[run, neuron, slot])
+        self.amplitude[:] = (total * self._heard)[:, self._edge]
+
+    def _after_writing(self, asked: np.ndarray) -> np.ndarray:
+        """Content of the words when ``asked`` was written: a stuck word keeps the first that it was ever given."""
+        if self._held is None:
+            return asked
+        return np.where(self._stuck & (self._held >= 0), self._held, asked)
+
+    def _by_edge(self, run: np.ndarray, edge: np.ndarray, amount: np.ndarray) -> np.ndarray:
+        """Sum over words, (run, edge)."""
         n_edges = len(self._mapped.edges)
-        place = run * n_edges + self._slots[run, neuron, slot]
-        total = np.bincount(place, self._factor[run, neuron, slot], self._n_runs * n_edges)
-        self.amplitude[:] = total.reshape(self._n_runs, n_edges)[:, self._edge]
+        return np.bincount(run * n_edges + edge, amount, self._n_runs * n_edges).reshape(self._n_runs, n_edges)
 
     def _negative(self, edge: np.ndarray) -> np.ndarray:
         """The negative edge of each pair, given the positive one: it follows after the projection's k positive ones."""
@@ -122,8 +137,12 @@ class WeightMemory:
     def pulses(self) -> np.ndarray:
         """Synapses that one event of each sender fires now, (run, sender), sources first."""
         edges = self._mapped.edges
-        fired = np.where(edges.plastic, 0, self._words != 0 if self._mapped.device.weights == "float" else self._words)
-        fired[:, self._plastic_edge] = self.plastic.code != 0
+        if self._held is None:  # float weights
+            fired = np.where(edges.plastic, 0, self._words != 0)
+        else:
+            run, neuron, slot = np.nonzero((self._held >= 0) & (self._factor > 0))
+            fired = self._by_edge(run, self._held[run, neuron, slot], np.ones(len(run))) * self._heard
+        fired[:, self._plastic_edge] = (self.plastic.code != 0) & (self.plastic.word > 0)
         out = np.zeros((self._n_runs, self._mapped.n_sources + self._mapped.n_neurons))
         for run in range(self._n_runs):
             out[run] = np.bincount(edges.pre, fired[run], out.shape[1])

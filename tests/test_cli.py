@@ -347,7 +347,10 @@ def test_learn_json(split, asked, chipemu):
         np.testing.assert_allclose(facts["accuracy_validation"], by_die)
     assert facts["accuracy_ideal"] is None
     length = 0.1 + 0.5 + 0.05
-    assert facts["power_uW"] == pytest.approx(1e6 * facts["energy_per_inference_J"] / length)
+    power = facts["power_uW"]
+    assert power["dynamic"] == pytest.approx(1e6 * facts["energy_per_inference_J"] / length)
+    assert power["static"] == pytest.approx(1e6 * facts["static_energy_per_inference_J"] / length)
+    assert power["total"] == power["static"] + power["dynamic"]
     assert facts["worst_die"]["die"] == int(np.argmin(by_die))
     assert set(facts["target_error_hz"]) == {"on", "off"}
     assert facts["ledger"]["uploads"] == 7

@@ -61,6 +61,10 @@ def arrays(emulator):
         "bias_current": emulator.setting.currents,
         "bias_at_work": np.array([chip.bias_at_work(name, *_ASKED) for name in chip.device.modelled_biases]),
         "leakage": np.array(chip.leakage),
+        "stuck_words": chip.stuck_words(emulator.mapped.address),
+        "threshold": lanes.fields(emulator.state, at.Y_THR),
+        "positive_feedback": lanes.fields(emulator.state, at.FB_GAIN),
+        "dead_tags": chip.dead_tags,
         "thermal_voltage": lanes.fields(emulator.state, at.STEP_PER_CHARGE),  # dt kappa / (C U_T)
     }
 
@@ -179,7 +183,7 @@ def test_rounded_biases_are_codes_of_the_generator(build, device):
 
 
 def test_groups_name_effects():
-    assert set(GROUPS) == {"mismatch", "noise", "drift", "quantisation"}
+    assert set(GROUPS) == {"mismatch", "noise", "drift", "quantisation", "dead"}
     assert all(member in EFFECTS for members in GROUPS.values() for member in members)
 
 

@@ -189,7 +189,7 @@ def _show_applied(device: DeviceSpec, as_json: bool) -> None:
 
 def _size(device: DeviceSpec, effect: str) -> str:
     """Size of an effect on this device, as its file gives it; `none` where the device does not have it."""
-    spread, structure, noise = device.mismatch, device.mismatch.structure, device.noise
+    spread, structure, noise, rates = device.mismatch, device.mismatch.structure, device.noise, device.defects
     sizes = {
         "mismatch_within_core": list(spread.within_core.values()),
         "mismatch_between_cores": list(spread.between_cores.values()),
@@ -203,6 +203,10 @@ def _size(device: DeviceSpec, effect: str) -> str:
         "thermal_noise": [noise.thermal_eta],
         "input_noise": [noise.input_std],
         "bias_drift": [device.drift.bias_std if device.drift else 0.0],
+        "dead_words": [rates.dead_words, rates.dead_synapses] if device.plastic else [rates.dead_words],
+        "stuck_words": [rates.stuck_words, rates.stuck_synapses] if device.plastic else [rates.stuck_words],
+        "dead_neurons": [rates.dead_neurons],
+        "dead_tags": [rates.dead_tags],
     }
     if effect in sizes:
         values = sizes[effect]

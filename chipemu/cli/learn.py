@@ -117,6 +117,12 @@ def learn(
     mapping: Annotated[
         str | None, Option(metavar="M", help="saved placement: name or path; by default placed anew")
     ] = None,
+    no_repair: Annotated[
+        bool, Option("--no-repair", help="leave the network on words, neurons and tags that are dead on a die")
+    ] = False,
+    silence_above: Annotated[
+        str | None, Option(metavar="R", help="silence neurons that fire by themselves above this rate, e.g. 60Hz")
+    ] = None,
     no_inject: Annotated[bool, Option("--no-inject", help="ablation: feedback is sensed but not injected")] = False,
     out: Annotated[Path | None, Option(metavar="F.h5", help="write everything measured as HDF5")] = None,
     figure: Annotated[
@@ -147,6 +153,8 @@ def learn(
         eta=eta,
         permute_labels=permute_labels,
         inject=not no_inject,
+        repair=not no_repair,
+        silence_above=_quantity(silence_above, "Hz", "--silence-above"),
         mapping=mapping,
         levels=levels,
         start_from=start_from,

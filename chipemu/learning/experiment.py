@@ -14,12 +14,14 @@ from chipemu.errors import InputError
 from chipemu.learning.circuit import TRAINED, Circuit, build_circuit
 from chipemu.learning.evaluate import Evaluation, evaluate
 from chipemu.learning.handover import cloned, read_image
-from chipemu.learning.result import Measured, charge_calibration, merge_folds, result
+from chipemu.learning.result import Measured, charge, merge_folds, result
 from chipemu.learning.rules import ChipLearner, HostLearner
 from chipemu.learning.session import Session
 from chipemu.learning.settings import Settings, chip_eta, host_rule, place, usual, usual_controller
 from chipemu.learning.train import train
-from chipemu.mapping import MappedNetwork, load_mapping, map_network
+from chipemu.ledger import Ledger
+from chipemu.mapping import MappedNetwork, load_mapping, map_network, repair
+from chipemu.silencing import silence_hot
 from chipemu.tasks import Task, load_folds
 
 Tick = Callable[[str, int, int], None]
@@ -27,7 +29,10 @@ Tick = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class _Laboratory:
-    """What all folds of a task share: the dies, calibrated, and the network on them."""
+    """What all folds of a task share: the dies, repaired and calibrated, and the network on them.
+
+    ``ledger`` holds what that took, one entry a die.
+    """
 
     settings: Settings
     where: str
@@ -35,6 +40,7 @@ class _Laboratory:
     mapped: MappedNetwork
     chips: list[Chip]
     calibration: Calibration | None
+    ledger: Ledger
 
 
 def learn(settings: Settings, tick: Tick | None = None) -> xr.Dataset:
@@ -79,7 +85,7 @@ def learn(settings: Settings, tick: Tick | None = None) -> xr.Dataset:
     folds = load_folds(settings.task)
     laboratory = _prepare(folds[0], settings, tick)
     results = [_fold(laboratory, task, _named(tick, number, len(folds))) for number, task in enumerate(folds)]
-    return charge_calibration(merge_folds(results), laboratory.calibration)
+    return charge(merge_folds(results), laboratory.ledger)
 
 
 def _named(tick: Tick, number: int, n_folds: int) -> Tick:
@@ -109,7 +115,15 @@ def _prepare(task: Task, settings: Settings, tick: Tick) -> _Laboratory:
         )
         for seed in settings.chip_seeds
     ]
-    return _Laboratory(settings, where, circuit, mapped, chips, _calibrate(chips, mapped, settings, tick))
+    ledger = Ledger()
+    if settings.repair:
+        repaired = [repair(mapped, chip) for chip in chips]
+        chips = [chip for chip, _ in repaired]
+        ledger += Ledger(moved_neurons=np.array([repairs.neurons for _, repairs in repaired]))
+    calibration = _calibrate(chips, mapped, settings, tick)
+    if calibration is not None:
+        ledger += calibration.ledger
+    return _Laboratory(settings, where, circuit, mapped, chips, calibration, ledger)
 
 
 def _calibrate(chips: list[Chip], mapped: MappedNetwork, settings: Settings, tick: Tick) -> Calibration | None:
@@ -154,6 +168,8 @@ def _session(laboratory: _Laboratory, task: Task) -> Session:
         dt=settings.dt,
     )
     emulator.inject(settings.inject)
+    if settings.silence_above is not None:
+        silence_hot(emulator, settings.silence_above)
     schedule = settings.schedule or usual(task.name)[1]
     return Session(emulator, laboratory.circuit, schedule, _seed_sequences(settings))
 

@@ -154,11 +154,9 @@ def _die_traits(session: Session) -> dict:
     }
 
 
-def charge_calibration(dataset: xr.Dataset, calibration: Calibration | None) -> xr.Dataset:
-    """Add what calibration cost each die to the ledger of each of its runs."""
-    if calibration is None:
-        return dataset
-    costs = {f"ledger_{name}": cost for name, cost in calibration.ledger.as_dict().items()}
+def charge(dataset: xr.Dataset, ledger: Ledger) -> xr.Dataset:
+    """Add what was spent on each die before training, one entry a die, to the ledger of each of its runs."""
+    costs = {f"ledger_{name}": cost for name, cost in ledger.as_dict().items()}
     per_die = {
         name: xr.DataArray(np.broadcast_to(cost, dataset.sizes["chip"]), dims="chip") for name, cost in costs.items()
     }

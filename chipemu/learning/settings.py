@@ -76,6 +76,8 @@ class Settings:
     permute_labels : ablation: labels of train and validation are shuffled, anew for every run
     inject : False senses the feedback current without injecting it into the somata
     mapping : name or path of a saved placement; None places anew
+    repair : move the network off what is dead or stuck on each die, see :func:`chipemu.mapping.repair`
+    silence_above : rate above which neurons that fire by themselves are silenced before training [Hz]; None for none
     start_from : result file whose trained weights every die is given before it is trained
     dt : time step [s]; at 0.2 ms the rate error of the output neurons stays below 1 % up to 110 Hz (tested)
     """
@@ -101,6 +103,8 @@ class Settings:
     permute_labels: bool = False
     inject: bool = True
     mapping: str | None = None
+    repair: bool = True
+    silence_above: float | None = None
     start_from: str | None = None
     dt: float = 2e-4
 

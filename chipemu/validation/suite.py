@@ -5,7 +5,19 @@ from pathlib import Path
 
 from chipemu.device import load_device
 from chipemu.errors import UnknownNameError
-from chipemu.validation import budget, drift, mismatch, noise, soma, spread, synapse, temperature, timestep
+from chipemu.validation import (
+    budget,
+    defects,
+    drift,
+    mismatch,
+    noise,
+    power,
+    soma,
+    spread,
+    synapse,
+    temperature,
+    timestep,
+)
 from chipemu.validation.check import Check, Measure
 
 SUBJECTS: dict[str, Measure] = {
@@ -18,6 +30,8 @@ SUBJECTS: dict[str, Measure] = {
     "budget": budget.run,
     "temperature": temperature.run,
     "drift": drift.run,
+    "defects": defects.run,
+    "power": power.run,
 }
 
 
