@@ -254,6 +254,8 @@ def test_show_prints_the_device_and_where_its_numbers_come_from(chipemu):
         "show memristive --applied",
         "show memristive-cmo",
         "show bistable --applied",
+        "show dynapse1 --budget mismatch-fit",
+        "show dynapse1 --spread mismatch-fit",
     ],
 )
 def test_json_is_one_object(words, chipemu):
@@ -592,3 +594,28 @@ def _without_numbers(text: str) -> list[str]:
     return [
         re.sub(r"\s+", " ", re.sub(r"\d+(\.\d+)?(e-?\d+)?", "#", line)).strip() for line in text.strip().splitlines()
     ]
+
+
+def test_show_draws_a_budget_and_refuses_a_figure_of_nothing(chipemu, tmp_path):
+    code, out, err = chipemu("show", "dynapse1", "--budget", "mismatch-fit", "--figure", "budget.png")
+    assert (code, err) == (0, "written: budget.png\n")
+    assert (tmp_path / "budget.png").stat().st_size > 10_000
+    assert "no spread is known for a current of" in out
+    code, _, err = chipemu("show", "dynapse1", "--figure", "nothing.png")
+    assert code == 2
+    assert "nothing to draw; give --budget POINT or --spread POINT" in err
+
+
+def test_learn_hands_on_the_mismatch_model_and_the_corner(chipemu, monkeypatch):
+    seen = []
+
+    def learn(chosen, tick):
+        seen.append(chosen)
+        return fake_result(chosen)
+
+    monkeypatch.setattr("chipemu.learning.experiment.learn", learn)
+    code, out, _ = chipemu("learn", "binary", "--mismatch-model", "geometry", "--corner", "SF", "--json")
+    assert code == 0
+    assert (seen[0].mismatch_model, seen[0].corner) == ("geometry", "SF")
+    assert json.loads(out)["mismatch_model"] == "geometry"
+    assert chipemu("learn", "binary", "--device", "ideal", "--where", "host", "--corner", "XX")[0] == 2

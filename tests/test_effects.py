@@ -100,6 +100,32 @@ def test_mismatch_within_cores_is_seen_from_neuron_to_neuron(build):
     assert np.ptp(voltage, axis=2).max() < 1e-4
 
 
+def test_correlation_is_seen_from_neighbour_to_neighbour(build, mapped):
+    voltage = held_voltage(build("mismatch_correlated"))[0, :, -1]
+    row, column = np.divmod(mapped.address[:, 1], 16)
+    core = mapped.address[:, 0]
+    beside = (core[1:] == core[:-1]) & (row[1:] == row[:-1]) & (column[1:] == column[:-1] + 1)
+    assert np.corrcoef(voltage[1:][beside], voltage[:-1][beside])[0, 1] > 0.8
+
+
+def test_outliers_are_few_and_far(build):
+    voltage = held_voltage(build("mismatch_outliers"))[0, :, -1]
+    away = np.abs(voltage - np.median(voltage)) > 1e-9
+    # two currents hold the voltage, each with a chance of 1 %
+    assert 0 < away.sum() < 20
+    assert np.abs(voltage - np.median(voltage)).max() > 1e-3
+
+
+def test_the_gradient_is_seen_across_the_core(build, mapped):
+    voltage = held_voltage(build("mismatch_gradient"))[0, :, -1]
+    first = mapped.address[:, 0] == mapped.address[0, 0]
+    row, column = np.divmod(mapped.address[first, 1], 16)
+    plane = np.stack([row, column, np.ones_like(row)], axis=1)
+    fitted = plane @ np.linalg.lstsq(plane, voltage[first], rcond=None)[0]
+    assert np.corrcoef(fitted, voltage[first])[0, 1] > 0.999
+    assert np.ptp(voltage[first]) > 1e-5
+
+
 def test_mismatch_between_cores_is_seen_from_core_to_core(build, mapped):
     voltage = held_voltage(build("mismatch_between_cores"))[0, :, -1]
     cores = [voltage[mapped.address[:, 0] == core] for core in np.unique(mapped.address[:, 0])]
