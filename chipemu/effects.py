@@ -33,6 +33,8 @@ _TABLE = (
     Effect("mismatch_slot", "sigma(ln)", ("slot_factor",), "spread of the pulse from CAM word to CAM word"),
     Effect("thermal_noise", "sqrt(kT/C)", ("membrane_kick",), "white charge noise on the membrane capacitor"),
     Effect("input_noise", "relative", ("input_kick",), "slow (Ornstein-Uhlenbeck) noise on the summed input current"),
+    Effect("event_jitter", "s", ("event_jitter",), "the arbiter holds every event back for a random time"),
+    Effect("event_loss", "probability", ("event_loss",), "events that reach no synapse"),
     Effect(
         "temperature",
         "-",
@@ -67,7 +69,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "mismatch_between_dies",
         "mismatch_slot",
     ),
-    "noise": ("thermal_noise", "input_noise", "programming_noise", "read_noise"),
+    "noise": ("thermal_noise", "input_noise", "event_jitter", "event_loss", "programming_noise", "read_noise"),
     "drift": ("bias_drift", "weight_leak", "conductance_drift"),
     "quantisation": ("bias_quantisation",),
     "dead": ("dead_words", "stuck_words", "dead_neurons", "dead_tags"),

@@ -22,6 +22,7 @@ from chipemu.parameters import PADDING, BiasSetting, load_points, neuron_fields,
 from chipemu.power import event_energy, warn_if_busy
 from chipemu.recording import build_dataset, probe_fields, probe_values
 from chipemu.stimulus import EventList, check_events, regular, steps
+from chipemu.transit import build_transit, clear
 from chipemu.units import PA, show, thermal_voltage
 from chipemu.weight_memory import TrainedImage, WeightMemory
 from chipemu.wiring import Lanes
@@ -112,6 +113,7 @@ class Emulator:
         self._memory = WeightMemory(
             mapped, self._lanes, chips, len(noise_seeds), dt, dtype, step=self.step, keys=self._keys
         )
+        self._transit = build_transit(mapped, self._lanes, chips, len(noise_seeds), self._memory.wiring, dt, dtype)
         self._floor = np.zeros((self.n_runs, 2), dtype)
         self.state = np.zeros((self.n_runs, self._lanes.n_lanes * N_FIELDS), dtype)
         self._pending = np.zeros((self.n_runs, self._lanes.n_lanes // LANES), np.int32)
@@ -157,6 +159,7 @@ class Emulator:
 
     def _set_initial_state(self) -> None:
         self._pending[:] = 0
+        clear(self._transit)
         fields = self.state.reshape(self.n_runs, -1, N_FIELDS, LANES)
         fields[:, :, : at.N_STATE] = 0.0
         fields[:, :, at.I_SYN : at.I_SYN + 4] = self._floor[:, None, None, :1]
@@ -342,8 +345,8 @@ class Emulator:
         noisy = any(chip.applied.on("thermal_noise") or chip.applied.on("input_noise") for chip in self.chips)
         run_dies(
             self.state, self._pending, self._lanes.address, Clock(self.step, active, n_steps, noisy), self._keys,
-            self._floor, self._memory.wiring, self._memory.amplitude, events,
-            self._memory.plastic, self._memory.cells, spikes, probes,
+            self._floor, self._memory.wiring, self._memory.amplitude, events, self._memory.plastic,
+            self._memory.cells, self._transit, spikes, probes,
         )  # fmt: skip
         self.step += n_steps * active
         self._check_state()
