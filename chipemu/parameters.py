@@ -31,11 +31,13 @@ class BiasSetting:
     names : biases, the third axis of the arrays
     codes : (chip, core, bias, 2) int16 coarse and fine; -1 where an exact current is set
     currents : (chip, core, bias) nominal current of the code [A]
+    second_leak : (chip, core, neuron) bool, neurons that take leak register 2 instead of 1; None where none does
     """
 
     names: tuple[str, ...]
     codes: np.ndarray
     currents: np.ndarray
+    second_leak: np.ndarray | None = None
 
     def index(self, name: str) -> int:
         """Position of a bias on the third axis."""
@@ -93,6 +95,9 @@ def neuron_currents(
         parameter = chip.device.biases[name].parameter
         at_core = chip.bias_at_work(name, setting.currents[c, :, b], stated_at) * chip.core_factor[name]
         currents[parameter] = at_core[core] * chip.neuron_factor[parameter][core, neuron]
+    if setting.second_leak is not None:
+        chosen = setting.second_leak[c, core, neuron]
+        currents["I_tau"] = np.where(chosen, currents["I_tau2"], currents["I_tau"])
     return currents
 
 
