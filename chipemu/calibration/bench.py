@@ -67,6 +67,14 @@ class Bench:
         -------
         (chip, core) mean rate of the core's neurons [Hz]; NaN for cores without neurons
         """
+        rates, core = self.neuron_rates(drives, window=window, active=active), self.mapped.address[:, 0]
+        total = np.stack([np.bincount(core, row, len(self._n_per_core)) for row in rates * window])
+        mean = total / self._n_per_core / window
+        mean[:, [p is None for p in self.mapped.core_point]] = np.nan
+        return mean
+
+    def neuron_rates(self, drives, *, window: float = WINDOW, active: np.ndarray | None = None) -> np.ndarray:
+        """The same trial neuron by neuron, (chip, neuron) [Hz]."""
         emulator, n = self.emulator, self.emulator.n_runs
         rates = np.zeros((n, self.mapped.n_sources))
         phase = np.zeros_like(rates)
@@ -81,11 +89,7 @@ class Bench:
         for duration in (SETTLE, window):
             events = regular(rates, duration, DEFAULT_DT, phase)
             count = emulator.advance(events, duration, active=active).count
-        core = self.mapped.address[:, 0]
-        total = np.stack([np.bincount(core, row, len(self._n_per_core)) for row in count])
-        mean = total / self._n_per_core / window
-        mean[:, [p is None for p in self.mapped.core_point]] = np.nan
-        return mean
+        return count / window
 
     def set_biases(self, setting: BiasSetting) -> None:
         """Tell the bias generators of every die."""
