@@ -19,6 +19,7 @@ from chipemu.frozen_map import FrozenMap
 from chipemu.operating_point import OperatingPoint, load_point
 from chipemu.quantity import Quantity, look_up
 from chipemu.temperature import Temperature
+from chipemu.trim import Trim
 
 __all__ = [
     "PARAMETERS",
@@ -33,6 +34,7 @@ __all__ = [
     "OperatingPoint",
     "Plastic",
     "Quantity",
+    "Trim",
     "load_device",
     "load_point",
 ]
@@ -64,8 +66,8 @@ class Bias:
 class Mismatch:
     """Fixed spread as the standard deviation of ln(current), complete for every name.
 
-    ``within_core`` is keyed by neuron parameter (and I_spkthr), ``between_cores`` and ``between_dies`` by modelled
-    bias; ``slot`` holds for the pulse of one CAM word.
+    ``within_core`` is keyed by neuron parameter (and I_reset, I_spkthr), ``between_cores`` and ``between_dies`` by
+    modelled bias; ``slot`` holds for the pulse of one CAM word.
     """
 
     within_core: Mapping[str, float]
@@ -149,6 +151,8 @@ class DeviceSpec:
         How currents follow temperature; None if the device does not say: then U_T alone follows.
     drift : Drift or None
         How biases wander with age; None if they do not.
+    trim : Trim or None
+        Trimming cells of every neuron; None where all neurons of a core share every bias.
     energy : Energy or None
         What an event costs; None if the file does not say.
     weights : {"words", "float"}
@@ -175,6 +179,7 @@ class DeviceSpec:
     noise: Noise
     temperature: Temperature | None
     drift: Drift | None
+    trim: Trim | None
     plastic: Plastic | None
     energy: Energy | None
     weights: str
@@ -266,6 +271,7 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         noise=Noise(**_values(checked.noise)) if checked.noise else Noise(0.0, 0.0, 5e-3),
         temperature=_temperature(checked.temperature),
         drift=Drift(**_values(checked.drift)) if checked.drift else None,
+        trim=Trim(**_values(checked.trim)) if checked.trim else None,
         plastic=Plastic(**_values(checked.plastic)) if checked.plastic else None,
         energy=Energy(**_values(checked.energy)) if checked.energy else None,
         weights=checked.weights,
@@ -305,7 +311,7 @@ def _mismatch(section: MismatchSection | None, bias_names: list[str]) -> Mismatc
         return FrozenMap({name: given.get(name, given["default"]).value if given else 0.0 for name in names})
 
     return Mismatch(
-        within_core=complete("within_core", [*PARAMETERS, "I_spkthr"]),
+        within_core=complete("within_core", [*PARAMETERS, "I_reset", "I_spkthr"]),
         between_cores=complete("between_cores", bias_names),
         between_dies=complete("between_dies", bias_names),
         slot=section.slot.value if section else 0.0,

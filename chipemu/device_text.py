@@ -21,6 +21,7 @@ _HEADINGS = {
     "noise": "noise",
     "temperature": "temperature: leakage, and what biases do",
     "drift": "drift of biases with age",
+    "trim": "trimming cells of every neuron",
     "plastic": "plastic synapses",
     "energy": "energy of an event's operations",
 }

@@ -120,6 +120,10 @@ _CALIBRATION = (
     Variable("calibration_time", ("chip",), "s", "real", "chip time of those trials"),
     Variable("point", ("point",), "", "text", "name of the operating point"),
     Variable("point_hash", ("point",), "", "text", "SHA-256 of the operating point"),
+    Variable("trim_code", ("chip", "core", "neuron", "cell"), "1", "index", "code of a neuron's trimming cell"),
+    Variable("reading", ("reading",), "", "text", "what is read of a single neuron"),
+    Variable("trim_before", ("chip", "placed", "reading"), "1", "real", "ln(observed / nominal) before trimming"),
+    Variable("trim_after", ("chip", "placed", "reading"), "1", "real", "ln(observed / nominal) after trimming"),
     Variable("unobserved", ("note",), "", "text", "point: quantity: why it could not be looked at"),
 )
 _LEDGER = (

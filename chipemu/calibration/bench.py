@@ -7,6 +7,7 @@ import numpy as np
 
 from chipemu.chip import Chip
 from chipemu.emulator import DEFAULT_DT, Emulator
+from chipemu.kernels.run import Events
 from chipemu.mapping import MappedNetwork, map_network
 from chipemu.mapping.placement import Placement
 from chipemu.network import RECEPTORS, Network
@@ -67,15 +68,22 @@ class Bench:
         -------
         (chip, core) mean rate of the core's neurons [Hz]; NaN for cores without neurons
         """
-        rates, core = self.neuron_rates(drives, window=window, active=active), self.mapped.address[:, 0]
-        total = np.stack([np.bincount(core, row, len(self._n_per_core)) for row in rates * window])
+        core, count = self.mapped.address[:, 0], self.counts(drives, window=window, active=active)
+        total = np.stack([np.bincount(core, row, len(self._n_per_core)) for row in count])
         mean = total / self._n_per_core / window
         mean[:, [p is None for p in self.mapped.core_point]] = np.nan
         return mean
 
-    def neuron_rates(self, drives, *, window: float = WINDOW, active: np.ndarray | None = None) -> np.ndarray:
-        """The same trial neuron by neuron, (chip, neuron) [Hz]."""
-        emulator, n = self.emulator, self.emulator.n_runs
+    def counts(self, drives, *, window: float = WINDOW, active: np.ndarray | None = None) -> np.ndarray:
+        """Spikes in the window of the same trial, (chip, neuron)."""
+        emulator = self.emulator
+        for duration in (SETTLE, window):
+            count = emulator.advance(self.events(drives, duration, active), duration, active=active).count
+        return count
+
+    def events(self, drives, duration: float, active: np.ndarray | None = None) -> Events:
+        """Input of one trial: regular trains, spread evenly over the generators of a receptor."""
+        n = self.emulator.n_runs
         rates = np.zeros((n, self.mapped.n_sources))
         phase = np.zeros_like(rates)
         for group in self.mapped.network.source_groups:
@@ -86,10 +94,7 @@ class Bench:
             phase[:, part] = np.arange(group.n) / group.n
         if active is not None:
             rates[~active] = 0.0
-        for duration in (SETTLE, window):
-            events = regular(rates, duration, DEFAULT_DT, phase)
-            count = emulator.advance(events, duration, active=active).count
-        return count / window
+        return regular(rates, duration, DEFAULT_DT, phase)
 
     def set_biases(self, setting: BiasSetting) -> None:
         """Tell the bias generators of every die."""

@@ -12,6 +12,7 @@ from chipemu.calibration.bench import Bench, used_receptors, wire_bench
 from chipemu.calibration.quantities import QUANTITIES, Probe, choose_probes, n_candidates
 from chipemu.calibration.result import Calibration
 from chipemu.calibration.search import MOST_STEPS, Knobs, Search, log_ratio
+from chipemu.calibration.trim import Trimmer, Trimming
 from chipemu.chip import Chip, sample_chip
 from chipemu.errors import InputError
 from chipemu.ledger import Ledger
@@ -78,33 +79,43 @@ def calibrate(
         return Calibration(tuple(chips), points, start, QUANTITIES, unknown, unknown.copy(), none, notes)
     dies = Bench(chips, wire_bench(mapped, nominal.used), points, seed=seed, setting=start)
     trials = _Trials(dies, nominal, mapped)
-    knobs = Knobs(chips, start, nominal.knobs)
-    before, search = _search(trials, knobs, nominal.slopes(mapped), imperfect, most_steps)
-    setting, _ = knobs.setting(search.best)
+    before = trials.measure(imperfect)
+    trimmer = nominal.trimmer(dies, imperfect)
+    untrimmed = trimmer.observe(start) if trimmer else None
+    setting, rates, slopes = start, before, nominal.slopes(mapped)
+    for stage in trimmer.stages if trimmer else ((),):
+        if stage:
+            setting, rates = trimmer.trim(setting, stage), None
+        knobs = Knobs(chips, setting, nominal.knobs)
+        search = _search(trials, knobs, slopes, imperfect, most_steps, rates)
+        setting, _ = knobs.setting(search.best)
     dies.set_biases(setting)
     after = trials.measure(imperfect)
-    ledger = Ledger(calibration_trials=trials.count, chip_time_s=np.asarray(dies.emulator.ledger.chip_time_s))
+    trimming = Trimming(trimmer.names, untrimmed, trimmer.observe(setting)) if trimmer else None
+    count = trials.count + (trimmer.trials if trimmer else 0)
+    ledger = Ledger(calibration_trials=count, chip_time_s=np.asarray(dies.emulator.ledger.chip_time_s))
     ratios = before / trials.target, after / trials.target
-    return Calibration(tuple(chips), points, setting, QUANTITIES, *ratios, ledger, nominal.unobserved)
+    return Calibration(tuple(chips), points, setting, QUANTITIES, *ratios, ledger, nominal.unobserved, trimming)
 
 
-def _search(trials: "_Trials", knobs: Knobs, slope: np.ndarray, imperfect: np.ndarray, most_steps: int):
-    """Rates before, and the finished search."""
+def _search(
+    trials: "_Trials", knobs: Knobs, slope: np.ndarray, imperfect: np.ndarray, most_steps: int, rates
+) -> Search:
+    """The finished search; ``rates`` are those at its start, None where they must be measured first."""
     x, active = knobs.start, imperfect
     search = Search(x, np.repeat(slope[None], len(x), axis=0), _CLOSE)
     search.done[:] = ~imperfect[:, None] | np.isnan(trials.target).all(1)
-    before = None
     for _ in range(most_steps):
-        setting, x = knobs.setting(x)
-        trials.bench.set_biases(setting)
-        rates = trials.measure(active)
-        before = rates if before is None else before
+        if rates is None:
+            setting, x = knobs.setting(x)
+            trials.bench.set_biases(setting)
+            rates = trials.measure(active)
         search.learn(x, log_ratio(rates, trials.target), active[:, None] & ~search.done)
         active = ~search.done.all(1)
         if not active.any():
             break
-        x = knobs.bounded(search.propose())
-    return before, search
+        x, rates = knobs.bounded(search.propose()), None
+    return search
 
 
 def _check_chips(chips: Sequence[Chip], mapped: MappedNetwork) -> bool:
@@ -146,6 +157,10 @@ class _Nominal:
         names = {knob for found in self.probes.values() for probe in found.values() for knob in probe.knobs}
         self.knobs = tuple(sorted(names))
         self.drives = [{p: found[q].drive for p, found in self.probes.items() if q in found} for q in QUANTITIES]
+
+    def trimmer(self, dies: Bench, imperfect: np.ndarray) -> Trimmer | None:
+        """What trims single neurons of some dies, where the device can."""
+        return Trimmer(dies, self._bench(1), self.used, imperfect) if self._chip.device.trim else None
 
     def _bench(self, n: int) -> Bench:
         return Bench([self._chip] * n, self._mapped, self.points)

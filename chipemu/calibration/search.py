@@ -52,7 +52,7 @@ class Knobs:
         for c, chip in enumerate(self._chips):
             for core, knob in zip(*np.nonzero(x[c] != self.start[c]), strict=True):
                 b = self._index[knob]
-                code, current = _generate(chip, float(np.exp(x[c, core, knob])))
+                code, current = generate(chip, float(np.exp(x[c, core, knob])))
                 codes[c, core, b], currents[c, core, b] = code, current
                 got[c, core, knob] = np.log(current)
         return replace(self._start, codes=codes, currents=currents), got
@@ -72,7 +72,8 @@ def _generator(chip: Chip):
     return chip.device.bias_generator if chip.applied.on("bias_quantisation") else None
 
 
-def _generate(chip: Chip, wanted: float) -> tuple[tuple[int, int], float]:
+def generate(chip: Chip, wanted: float) -> tuple[tuple[int, int], float]:
+    """Code of a die's bias generators that comes nearest to a current [A], and what it asks for."""
     generator = _generator(chip)
     if generator is None:
         return (-1, -1), wanted

@@ -3,7 +3,8 @@
 A core mean is the mean rate of a core's neurons at one drive over that of the nominal chip.  Its spread is the standard
 deviation over the 40 cores of ten dies with every effect on.  The spread within a core is the coefficient of variation
 over its neurons: of dead times and membrane time constants before and after; of rates, which move with the mean, beside
-the same neurons on dies whose cores are alike.
+the same neurons on dies whose cores are alike.  Where neurons are trimmed one by one, their spread over a whole die is
+compared before and after instead, as calix does on BrainScaleS-2.
 """
 
 import dataclasses
@@ -11,7 +12,9 @@ import dataclasses
 import numpy as np
 
 from chipemu.calibration import Calibration, calibrate
-from chipemu.calibration.bench import Bench, used_receptors, wire_bench
+from chipemu.calibration.bench import WINDOW, Bench, used_receptors, wire_bench
+from chipemu.calibration.membrane import Membrane
+from chipemu.calibration.trim import Trimming
 from chipemu.chip import sample_chip
 from chipemu.device import DeviceSpec
 from chipemu.emulator import Emulator
@@ -26,6 +29,7 @@ _DIES = tuple(range(100, 110))
 _N = 32  # neurons of each core
 _POINT = "output"
 _MEANS = "spread of core means, after over before"
+_NEURONS = "spread over neurons, calibrated over uncalibrated"
 _BETWEEN = ("mismatch_between_cores", "mismatch_between_dies")
 # Mean synaptic currents [A] never used while calibrating: more excitation, and a balance of smaller currents.
 _NEVER_TRIED = ({"ampa": 1.2e-9}, {"ampa": 1.2e-9, "gaba_b": 0.4e-9})
@@ -48,7 +52,7 @@ def unseen_rates(mapped: MappedNetwork, chips, setting: BiasSetting | None, poin
     rates = []
     for currents in _NEVER_TRIED:
         drive = {p: {r: a / nominal_charge(mapped.device, points[p], r) for r, a in currents.items()} for p in points}
-        rates.append(bench.neuron_rates([drive]).reshape(len(chips), mapped.device.chip.n_cores, -1))
+        rates.append(_by_core(bench.counts([drive]) / WINDOW, mapped))
     return np.array(rates)
 
 
@@ -98,8 +102,10 @@ def cv(values: np.ndarray) -> np.ndarray:
 
 def _between(result: Calibration) -> dict[str, float]:
     """Spread of core means of every calibrated quantity, after over before."""
-    spread = [np.nanstd(ratio, axis=(0, 1)) for ratio in (result.before, result.after)]
-    return {f"{_MEANS}, {name}": float(part) for name, part in zip(result.names, spread[1] / spread[0], strict=True)}
+    seen = [q for q, name in enumerate(result.names) if (_POINT, name) not in result.unobserved]
+    return {
+        f"{_MEANS}, {result.names[q]}": float(result.after[:, :, q].std() / result.before[:, :, q].std()) for q in seen
+    }
 
 
 def _unseen(result: Calibration, mapped: MappedNetwork, start: BiasSetting) -> dict[str, float]:
@@ -108,10 +114,10 @@ def _unseen(result: Calibration, mapped: MappedNetwork, start: BiasSetting) -> d
     like = [sample_chip(mapped.device, chip.seed, without=_BETWEEN) for chip in result.chips]
     alike = unseen_rates(mapped, like, None, result.points)
     spread = [rates.mean(-1).std(axis=(1, 2)).mean() for rates in (before, after)]
-    return {
-        f"{_MEANS}, drives never tried": float(spread[1] / spread[0]),
-        "spread within a core over that of like cores, rate": float(np.median(cv(after) / cv(alike))),
-    }
+    got = {f"{_MEANS}, drives never tried": float(spread[1] / spread[0])}
+    if result.trimming is None:  # else neurons are meant to become more alike
+        got["spread within a core over that of like cores, rate"] = float(np.median(cv(after) / cv(alike)))
+    return got
 
 
 def _within(result: Calibration, mapped: MappedNetwork, start: BiasSetting) -> dict[str, float]:
@@ -123,6 +129,20 @@ def _within(result: Calibration, mapped: MappedNetwork, start: BiasSetting) -> d
     return got
 
 
+def _neurons(result: Calibration, mapped: MappedNetwork, start: BiasSetting) -> dict[str, float]:
+    """Spread over the neurons of a die, calibrated over uncalibrated, for the die that comes off worst.
+
+    Read without the steps of the converter and under noise that calibration did not see.
+    """
+    used = used_receptors(mapped)
+    bench = Bench(result.chips, wire_bench(mapped, used), result.points, seed=1000, setting=start)
+    membrane, everyone = Membrane(bench, used, adc_step=0.0), np.ones(len(result.chips), bool)
+    names = result.trimming.names
+    read = [np.stack([membrane.read(n, s, everyone) for n in names], axis=2) for s in (start, result.setting)]
+    before, after = Trimming(names, *read).spread
+    return {f"{_NEURONS}, {name}": float(worst) for name, worst in zip(names, (after / before).max(0), strict=True)}
+
+
 def run(device: DeviceSpec) -> list[Check]:
     """All rows of this module, on a device whose cores differ."""
     if not any((*device.mismatch.between_cores.values(), *device.mismatch.between_dies.values())):
@@ -130,5 +150,6 @@ def run(device: DeviceSpec) -> list[Check]:
     mapped = every_core(device)
     result = calibrate([sample_chip(device, seed) for seed in _DIES], mapped)
     start = point_setting(mapped, result.chips, result.points)
-    got = _between(result) | _unseen(result, mapped, start) | _within(result, mapped, start)
-    return [line.compare(got[line.check]) for line in targets("calibration")]
+    got = _between(result) | _unseen(result, mapped, start)
+    got |= _neurons(result, mapped, start) if result.trimming else _within(result, mapped, start)
+    return [line.compare(got[line.check]) for line in targets("calibration") if line.check in got]
