@@ -8,7 +8,7 @@ Every reading is a current, or rises with one, so that a trimming cell moves all
     dead time  spikes under a current that charges at once            1 / interval
     reset      lowest voltage while firing                            I_reset
     threshold  highest voltage while firing                           I_spkthr
-    tau_syn    fall of V_mem behind a leak ten times as fast          1 / tau_syn
+    tau_syn    time of a fall behind a leak ten times as fast         1 / tau_syn
 
 The rows are in the order in which neurons are trimmed: a reading may lean on those above it.  Temperature is known to
 the laboratory; offset and gain of the converter are taken as calibrated.
@@ -43,6 +43,9 @@ _A_SPIKE = -2.0  # change of ln(I_mem) in one step; the fastest leak takes 0.1
 _SETTLE = 0.3  # s, long enough to fall from threshold to the floor
 _FALL, _RISE, _LEVEL, _FIRING = 10e-3, 2e-3, 10e-3, 0.4  # s
 _DRIVEN = 0.15  # s, several time constants of a synapse
+_DROP = 0.7  # fall of ln(I_in) whose time is taken
+_LONGEST = 2.5  # time constants, in which it is waited for
+_FIRST = 10  # samples that say where the fall begins
 
 
 class Membrane:
@@ -117,10 +120,13 @@ class Membrane:
         drive = {p: {"ampa": self._driving(p)} for p in self._points}
         self._bench.emulator.advance(self._bench.events([drive], _DRIVEN, active), _DRIVEN, active=active)
         tau = max(self._time_constant(p) for p in self._points)
-        log_mem = self._trace(setting, biases, round(tau, 4), active)
-        settled = log_mem[:, :, log_mem.shape[2] // 3 :]  # the membrane follows after a few of its time constants
-        fall = -self._slope(np.log(np.exp(settled) + self._gain[:, None]))
-        return np.where(self._excited, fall, np.nan)
+        log_mem = self._trace(setting, biases, round(_LONGEST * tau, 4), active)
+        behind = np.log(
+            np.exp(log_mem) + self._gain[:, None]
+        )  # ln(I_in) of the membrane that follows, but for a constant
+        start = behind[:, :, :_FIRST].mean(axis=2, keepdims=True)
+        above = np.sum(behind > start - _DROP, axis=2)  # a fast fall stays fast where it ends on the floor
+        return np.where(self._excited, 1 / (above * self._bench.emulator.dt), np.nan)
 
     # --- the set-up -----------------------------------------------------------------------------------------
 

@@ -1,8 +1,10 @@
-"""Trimming every neuron by itself, where a device has a cell for it: successive approximation that tolerates noise.
+"""Trimming every neuron by itself, where a device has a cell for it: stochastic approximation, all neurons at once.
 
-Each cell is searched from its highest bit down, all neurons at once: a bit stays where the reading does not exceed that
-of the nominal chip.  A decision that noise has turned around costs one bit and not those below it; a few short steps
-towards the target then make up for it.
+    ln(code) <- ln(code) - a_k ln(observed / nominal)        (Robbins and Monro 1951)
+
+A reading rises about in proportion to its current, so that the first steps reach the target, and the shrinking ones
+after them average the noise of single readings.  A search by bits would visit codes far off, at which some readings
+cannot be trusted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +16,8 @@ from chipemu.calibration.bench import Bench
 from chipemu.calibration.membrane import READINGS, WEIGHTED, Membrane
 from chipemu.parameters import BiasSetting
 
-_LAST_STEPS = (2, 1, 1)  # codes, after the last bit
+_GAINS = (1.0, 1.0, 0.7, 0.5, 0.35, 0.25, 0.2, 0.15)
+_LONGEST = 0.5  # step in ln(code)
 _OUTER = 0.025  # part of the neurons at either end that a spread leaves out
 
 
@@ -98,23 +101,22 @@ class Trimmer:
 
     def _search(self, name: str, setting: BiasSetting) -> BiasSetting:
         trim = self._dies.mapped.device.trim
-        code = np.zeros((len(self._imperfect), self._dies.mapped.n_neurons), np.int16)
-        for bit in reversed(range(trim.bits)):
-            tried = np.maximum(code | (1 << bit), trim.least)
-            above = self._deviation(name, self._with(setting, name, tried)) > 0
-            code = np.where(above, code, code | (1 << bit)).astype(np.int16)
-        for step in _LAST_STEPS:
-            code = np.clip(code, trim.least, trim.most)
-            off = self._deviation(name, self._with(setting, name, code))
-            code = code - step * np.nan_to_num(np.sign(off)).astype(np.int16)
-        return self._with(setting, name, np.clip(code, trim.least, trim.most))
+        low, high = np.log(trim.least / trim.unit_code), np.log(trim.most / trim.unit_code)
+        x = np.zeros((len(self._imperfect), self._dies.mapped.n_neurons))
+        for gain in _GAINS:
+            off = self._deviation(name, self._with(setting, name, x))
+            # nothing to be read means that the current is too small to do anything
+            step = np.clip(-gain * np.nan_to_num(off, nan=-_LONGEST), -_LONGEST, _LONGEST)
+            x = np.clip(x + step, low, high)
+        return self._with(setting, name, x)
 
-    def _with(self, setting: BiasSetting, name: str, code: np.ndarray) -> BiasSetting:
-        """Codes of one cell where there is something to read; the others stay at their unit code."""
+    def _with(self, setting: BiasSetting, name: str, x: np.ndarray) -> BiasSetting:
+        """Codes of one cell nearest to ln(factor) ``x`` where there is something to read, else the unit code."""
         mapped, trim = self._dies.mapped, self._dies.mapped.device.trim
         core, neuron = mapped.address.T
-        shape = (len(code), mapped.device.chip.n_cores, mapped.device.chip.n_neurons_per_core, len(self._cells))
+        shape = (len(x), mapped.device.chip.n_cores, mapped.device.chip.n_neurons_per_core, len(self._cells))
         codes = np.full(shape, trim.unit_code, np.int16) if setting.trim is None else setting.trim.copy()
         read = np.isfinite(self._target[name]) & self._imperfect[:, None]
+        code = np.clip(np.rint(trim.unit_code * np.exp(x)), trim.least, trim.most)
         codes[:, core, neuron, self._cells.index(READINGS[name])] = np.where(read, code, trim.unit_code)
         return replace(setting, trim=codes)
