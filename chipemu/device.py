@@ -13,12 +13,13 @@ from chipemu.ageing import Drift
 from chipemu.bias import BiasGenerator
 from chipemu.device_fields import Section
 from chipemu.device_file import content_hash, read_device
-from chipemu.device_schema import PARAMETERS, MismatchSection, TemperatureSection
+from chipemu.device_schema import PARAMETERS, MismatchSection, TemperatureSection, TransistorSection
 from chipemu.device_text import device_text
 from chipemu.frozen_map import FrozenMap
 from chipemu.operating_point import OperatingPoint, load_point
 from chipemu.quantity import Quantity, look_up
 from chipemu.temperature import Temperature
+from chipemu.transistor import TransistorClass, Transistors
 from chipemu.trim import Trim
 
 __all__ = [
@@ -34,6 +35,8 @@ __all__ = [
     "OperatingPoint",
     "Plastic",
     "Quantity",
+    "Structure",
+    "Transistors",
     "Trim",
     "load_device",
     "load_point",
@@ -63,17 +66,37 @@ class Bias:
 
 
 @dataclass(frozen=True)
+class Structure:
+    """How within-core spread lies on the die.
+
+    ``gradient`` is the standard deviation of the slope of ln(current) along each axis, edge to edge;
+    ``correlated_share`` the part of the within-core variance that neighbours have in common over
+    ``correlation_length`` [neurons]; ``outlier_share`` the fraction of currents with an extra deviation of
+    ``outlier_width`` times the within-core one.
+    """
+
+    gradient: float = 0.0
+    correlated_share: float = 0.0
+    correlation_length: float = 1.0
+    outlier_share: float = 0.0
+    outlier_width: float = 0.0
+
+
+@dataclass(frozen=True)
 class Mismatch:
     """Fixed spread as the standard deviation of ln(current), complete for every name.
 
     ``within_core`` is keyed by neuron parameter (and I_reset, I_spkthr), ``between_cores`` and ``between_dies`` by
-    modelled bias; ``slot`` holds for the pulse of one CAM word.
+    modelled bias; ``slot`` holds for the pulse of one CAM word. ``against_current`` has currents [A] and factors on
+    ``within_core`` for the parameters whose spread was measured at several currents.
     """
 
     within_core: Mapping[str, float]
     between_cores: Mapping[str, float]
     between_dies: Mapping[str, float]
     slot: float
+    against_current: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = FrozenMap({})
+    structure: Structure = Structure()
 
 
 @dataclass(frozen=True)
@@ -153,6 +176,8 @@ class DeviceSpec:
         How biases wander with age; None if they do not.
     trim : Trim or None
         Trimming cells of every neuron; None where all neurons of a core share every bias.
+    transistors : Transistors or None
+        Sizes of the transistors that copy biases; None if the file does not say.
     energy : Energy or None
         What an event costs; None if the file does not say.
     weights : {"words", "float"}
@@ -180,6 +205,7 @@ class DeviceSpec:
     temperature: Temperature | None
     drift: Drift | None
     trim: Trim | None
+    transistors: Transistors | None
     plastic: Plastic | None
     energy: Energy | None
     weights: str
@@ -272,6 +298,7 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         temperature=_temperature(checked.temperature),
         drift=Drift(**_values(checked.drift)) if checked.drift else None,
         trim=Trim(**_values(checked.trim)) if checked.trim else None,
+        transistors=_transistors(checked.transistors),
         plastic=Plastic(**_values(checked.plastic)) if checked.plastic else None,
         energy=Energy(**_values(checked.energy)) if checked.energy else None,
         weights=checked.weights,
@@ -305,6 +332,17 @@ def _temperature(section: TemperatureSection | None) -> Temperature | None:
     return Temperature(**rest, per_kelvin=FrozenMap(per_kelvin))
 
 
+def _transistors(section: TransistorSection | None) -> Transistors | None:
+    if section is None:
+        return None
+    classes = {
+        name: TransistorClass(name, entry.channel.value, entry.W.value, entry.L.value, tuple(entry.parameters))
+        for name, entry in section.classes.items()
+    }
+    rest = {name: getattr(section, name).value for name in type(section).model_fields if name != "classes"}
+    return Transistors(**rest, classes=FrozenMap(classes))
+
+
 def _mismatch(section: MismatchSection | None, bias_names: list[str]) -> Mismatch:
     def complete(table: str, names: list[str]) -> Mapping[str, float]:
         given = getattr(section, table) if section else {}
@@ -315,4 +353,10 @@ def _mismatch(section: MismatchSection | None, bias_names: list[str]) -> Mismatc
         between_cores=complete("between_cores", bias_names),
         between_dies=complete("between_dies", bias_names),
         slot=section.slot.value if section else 0.0,
+        against_current=FrozenMap(
+            {name: (table.current.value, table.factor.value) for name, table in section.against_current.items()}
+            if section
+            else {}
+        ),
+        structure=Structure(**_values(section.structure)) if section and section.structure else Structure(),
     )

@@ -143,10 +143,17 @@ def names(*options: str) -> Any:
     return _entry(convert, "", f'["{options[0]}"]', limit)
 
 
+def _factors(raw: Any) -> tuple[float, ...]:
+    if not isinstance(raw, list) or not 1 <= len(raw) <= 16:
+        raise ValueError(f"{shorten(repr(raw))} is not usable; allowed a list of 1 to 16 factors")
+    return tuple(number(item, Limit("", 0.0, 10.0)) for item in raw)
+
+
 RISING_CURRENTS = _entry(
     _currents, "A", '["15 pA", "105 pA"]', "allowed 1 to 16 currents in rising order, 1 fA to 1 mA"
 )
 ADDRESSES = _entry(_addresses, "", "[[0, 0]]", "allowed a list of [core, neuron]")
+FACTORS = _entry(_factors, "", "[1.1, 1.0]", "allowed 1 to 16 factors, 0 to 10")
 SMALL_CAPACITANCE = quantity("F", 1e-15, 1e-9, '"2 pF"')
 ENERGY = quantity("J", 0.0, 1e-3, '"260 pJ"')
 SIGMA_LN = quantity("", 0.0, 2.0, "0.1")

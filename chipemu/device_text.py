@@ -18,6 +18,7 @@ _HEADINGS = {
     "bias_generator": "bias generator",
     "circuit": "circuit constants",
     "mismatch": "mismatch, standard deviation of ln(current)",
+    "transistors": "transistors that copy biases, and process corners",
     "noise": "noise",
     "temperature": "temperature: leakage, and what biases do",
     "drift": "drift of biases with age",

@@ -24,6 +24,9 @@ class Effect:
 CALIBRATION = "calibration"
 _TABLE = (
     Effect("mismatch_within_core", "sigma(ln)", ("neuron_factor",), "spread of every current from neuron to neuron"),
+    Effect("mismatch_correlated", "sigma(ln)", ("neuron_factor",), "what neighbours of a core have in common"),
+    Effect("mismatch_outliers", "sigma(ln)", ("neuron_factor",), "extra spread of a few currents: a heavy tail"),
+    Effect("mismatch_gradient", "sigma(ln)", ("neuron_factor",), "slope across the die, in a direction of its own"),
     Effect("mismatch_between_cores", "sigma(ln)", ("core_factor",), "spread of every bias from core to core"),
     Effect("mismatch_between_dies", "sigma(ln)", ("core_factor",), "spread of every bias from die to die"),
     Effect("mismatch_slot", "sigma(ln)", ("slot_factor",), "spread of the pulse from CAM word to CAM word"),
@@ -42,7 +45,15 @@ _TABLE = (
 )
 EFFECTS: dict[str, Effect] = {effect.name: effect for effect in _TABLE}
 GROUPS: dict[str, tuple[str, ...]] = {
-    "mismatch": ("mismatch_within_core", "mismatch_between_cores", "mismatch_between_dies", "mismatch_slot"),
+    "mismatch": (
+        "mismatch_within_core",
+        "mismatch_correlated",
+        "mismatch_outliers",
+        "mismatch_gradient",
+        "mismatch_between_cores",
+        "mismatch_between_dies",
+        "mismatch_slot",
+    ),
     "noise": ("thermal_noise", "input_noise"),
     "drift": ("bias_drift",),
     "quantisation": ("bias_quantisation",),

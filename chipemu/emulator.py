@@ -409,5 +409,7 @@ class Emulator:
             "noise_seeds": list(self.noise_seeds),
             "temperature_K": self.chips[0].temperature,
             "age_s": self.chips[0].elapsed,
+            "mismatch_model": self.chips[0].mismatch_model,
+            "corner": self.chips[0].corner,
             "dt_s": self.dt,
         }

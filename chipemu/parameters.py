@@ -92,14 +92,14 @@ def neuron_currents(
     address : (neuron, 2) core and neuron
     stated_at : (core,) temperature for which the biases are stated [K], see :func:`core_temperature`
     """
-    core, neuron = address[:, 0], address[:, 1]
+    core = address[:, 0]
     currents = {}
     for b, name in enumerate(setting.names):
         parameter = chip.device.biases[name].parameter
         at_core = chip.bias_at_work(name, setting.currents[c, :, b], stated_at) * chip.core_factor[name]
-        currents[parameter] = at_core[core] * chip.neuron_factor[parameter][core, neuron]
+        currents[parameter] = chip.flowing(parameter, at_core[core], address)
     if setting.second_leak is not None:
-        chosen = setting.second_leak[c, core, neuron]
+        chosen = setting.second_leak[c, core, address[:, 1]]
         currents["I_tau"] = np.where(chosen, currents["I_tau2"], currents["I_tau"])
     for parameter, factor in _trimmed(chip, setting, c, address).items():
         if parameter in currents:

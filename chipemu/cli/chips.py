@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chipemu.cli.terminal import Json, print_json, print_table
+from chipemu.cli.learn import Spread
+from chipemu.cli.spread import show_budget, show_spread
+from chipemu.cli.terminal import Json, check_output, print_json, print_table
+from chipemu.errors import InputError
 
 if TYPE_CHECKING:
     from chipemu.device import DeviceSpec
@@ -42,13 +46,32 @@ def show(
     point: Annotated[
         str | None, typer.Option(metavar="POINT", help="an operating point on this device; name or path")
     ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="POINT", help="which transistors cost how much spread; area of a yield"),
+    ] = None,
+    spread: Annotated[
+        str | None, typer.Option(metavar="POINT", help="spread of tau_mem against its mean, measured and by geometry")
+    ] = None,
+    mismatch_model: Annotated[
+        Spread, typer.Option(help="with --budget: sizes as measured, or by the geometry of transistors")
+    ] = Spread.measured,
+    figure: Annotated[Path | None, typer.Option(metavar="F.png", help="with --budget or --spread: draw it")] = None,
     as_json: Json = False,
 ) -> None:
     """Show a chip: every number with its unit and source."""
     from chipemu.device import load_device, load_point
+    from chipemu.figures import FORMATS
 
+    check_output(figure, FORMATS)
     spec = load_device(device)
-    if bias is not None:
+    if figure is not None and budget is None and spread is None:
+        raise InputError(f"--figure {figure}: nothing to draw; give --budget POINT or --spread POINT")
+    if budget is not None:
+        show_budget(spec, budget, mismatch_model.value, figure, as_json)
+    elif spread is not None:
+        show_spread(spec, spread, figure, as_json)
+    elif bias is not None:
         _show_bias(spec, bias, as_json)
     elif point is not None:
         chosen = load_point(point, spec)
@@ -166,11 +189,16 @@ def _show_applied(device: DeviceSpec, as_json: bool) -> None:
 
 def _size(device: DeviceSpec, effect: str) -> str:
     """Size of an effect on this device, as its file gives it; `none` where the device does not have it."""
-    spread, noise = device.mismatch, device.noise
+    spread, structure, noise = device.mismatch, device.mismatch.structure, device.noise
     sizes = {
         "mismatch_within_core": list(spread.within_core.values()),
         "mismatch_between_cores": list(spread.between_cores.values()),
         "mismatch_between_dies": list(spread.between_dies.values()),
+        "mismatch_correlated": [structure.correlated_share**0.5 * sigma for sigma in spread.within_core.values()],
+        "mismatch_outliers": [structure.outlier_width * sigma for sigma in spread.within_core.values()]
+        if structure.outlier_share
+        else [],
+        "mismatch_gradient": [structure.gradient],
         "mismatch_slot": [spread.slot],
         "thermal_noise": [noise.thermal_eta],
         "input_noise": [noise.input_std],

@@ -28,6 +28,23 @@ class Place(StrEnum):
     host = "host"
 
 
+class Spread(StrEnum):
+    """Where the size of within-core mismatch comes from."""
+
+    measured = "measured"
+    geometry = "geometry"
+
+
+class Corner(StrEnum):
+    """Process corner of n- and p-channel transistors."""
+
+    TT = "TT"
+    SS = "SS"
+    FF = "FF"
+    SF = "SF"
+    FS = "FS"
+
+
 class Split(StrEnum):
     """What accuracy is reported on."""
 
@@ -65,6 +82,10 @@ def learn(
     noise_seeds: Annotated[int, Option(min=1, max=10_000, help="noise seeds for each die")] = 1,
     seed: Annotated[int, Option(min=0, max=MAX_SEED, help="what all other seeds come from")] = 0,
     temperature: Annotated[str, Option(metavar="T", help="of the dies, e.g. 25degC")] = "25degC",
+    mismatch_model: Annotated[
+        Spread, Option(help="within-core spread as measured, or by the geometry of transistors (Pelgrom)")
+    ] = Spread.measured,
+    corner: Annotated[Corner, Option(help="process corner: typical, slow, fast; n then p")] = Corner.TT,
     scale: Annotated[
         list[str] | None, Option(metavar="EFFECT=X", help="scale effects, e.g. mismatch=2,noise=0.5")
     ] = None,
@@ -121,6 +142,8 @@ def learn(
         scale=_factors(scale),
         split=split.value,
         temperature=_quantity(temperature, "K", "--temperature"),
+        mismatch_model=mismatch_model.value,
+        corner=corner.value,
         eta=eta,
         permute_labels=permute_labels,
         inject=not no_inject,

@@ -48,6 +48,8 @@ def summary(result: xr.Dataset, settings: Settings, device: str, where: str, wal
         "noise_seeds": result.sizes["noise"],
         "seed": settings.seed,
         "split": settings.split,
+        "mismatch_model": settings.mismatch_model,
+        "corner": settings.corner,
         "accuracy_test": _by_die(result["accuracy_test"]) if opened else None,
         "accuracy_runs": runs.transpose("chip", "noise").values.tolist(),
         "accuracy_validation": _by_die(result["accuracy_validation"]),

@@ -98,7 +98,15 @@ def _prepare(task: Task, settings: Settings, tick: Tick) -> _Laboratory:
         else map_network(circuit.network, device)
     )
     chips = [
-        sample_chip(device, seed, without=settings.without, scale=settings.scale, temperature=settings.temperature)
+        sample_chip(
+            device,
+            seed,
+            without=settings.without,
+            scale=settings.scale,
+            temperature=settings.temperature,
+            mismatch_model=settings.mismatch_model,
+            corner=settings.corner,
+        )
         for seed in settings.chip_seeds
     ]
     return _Laboratory(settings, where, circuit, mapped, chips, _calibrate(chips, mapped, settings, tick))

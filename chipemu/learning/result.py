@@ -179,4 +179,5 @@ def _origin(settings: Settings, session: Session) -> dict:
         references=["Haag et al. 2026, arXiv 2603.24113"],
     )
     where = "chip" if session.circuit.network[TRAINED].store == "plastic" else "host"
+    origin |= {"mismatch_model": settings.mismatch_model, "corner": settings.corner}
     return origin | {"task": settings.task, "where": where, "split": settings.split}

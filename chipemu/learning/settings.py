@@ -65,6 +65,8 @@ class Settings:
     without, scale : effects switched off or scaled, see :func:`chipemu.effects.switches`
     split : ``"validation"``, or ``"test"`` to open the test split
     temperature : of the dies [K]
+    mismatch_model, corner : spread ``"measured"`` or by ``"geometry"``, and process corner, see
+        :func:`chipemu.chip.sample_chip`
     budget, schedule : how training goes; None takes the usual ones of the task, see ``USUAL``
     controller : wiring recipe of the controllers; None takes the usual one of task and place
     eta : learning rate; None takes the usual one of task and place
@@ -88,6 +90,8 @@ class Settings:
     scale: Mapping[str, float] = field(default_factory=dict)
     split: str = "validation"
     temperature: float = ROOM
+    mismatch_model: str = "measured"
+    corner: str = "TT"
     budget: Budget | None = None
     schedule: Schedule | None = None
     controller: Controller | None = None

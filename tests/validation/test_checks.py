@@ -13,7 +13,7 @@ from chipemu.validation import Check, run_checks
 from chipemu.validation.check import COLUMNS, Target, target, targets
 from chipemu.validation.suite import SUBJECTS
 
-TABLES = ["soma", "synapse", "epsp_words", "mismatch", "rate_cv", "noise", "timestep"]
+TABLES = ["soma", "synapse", "epsp_words", "mismatch", "spread", "budget", "rate_cv", "noise", "timestep"]
 ROW_KEYS = ("name", "operating_point", "expected", "got", "tolerance", "unit", "source", "passed")
 
 LINE = Target("rate", "ds-fi", 300.0, "pA", 35.0, 0.7, "Hz", "computed")
