@@ -86,6 +86,9 @@ def learn(
         Spread, Option(help="within-core spread as measured, or by the geometry of transistors (Pelgrom)")
     ] = Spread.measured,
     corner: Annotated[Corner, Option(help="process corner: typical, slow, fast; n then p")] = Corner.TT,
+    calibrate_at: Annotated[
+        str | None, Option(metavar="T", help="temperature of calibration; by default that of use")
+    ] = None,
     scale: Annotated[
         list[str] | None, Option(metavar="EFFECT=X", help="scale effects, e.g. mismatch=2,noise=0.5")
     ] = None,
@@ -142,6 +145,7 @@ def learn(
         scale=_factors(scale),
         split=split.value,
         temperature=_quantity(temperature, "K", "--temperature"),
+        calibrate_at=_quantity(calibrate_at, "K", "--calibrate-at"),
         mismatch_model=mismatch_model.value,
         corner=corner.value,
         eta=eta,

@@ -65,6 +65,7 @@ class Settings:
     without, scale : effects switched off or scaled, see :func:`chipemu.effects.switches`
     split : ``"validation"``, or ``"test"`` to open the test split
     temperature : of the dies [K]
+    calibrate_at : temperature at which they were calibrated [K]; None calibrates at that of use
     mismatch_model, corner : spread ``"measured"`` or by ``"geometry"``, and process corner, see
         :func:`chipemu.chip.sample_chip`
     budget, schedule : how training goes; None takes the usual ones of the task, see ``USUAL``
@@ -90,6 +91,7 @@ class Settings:
     scale: Mapping[str, float] = field(default_factory=dict)
     split: str = "validation"
     temperature: float = ROOM
+    calibrate_at: float | None = None
     mismatch_model: str = "measured"
     corner: str = "TT"
     budget: Budget | None = None
