@@ -41,7 +41,9 @@ _TABLE = (
     ),
     Effect("bias_drift", "sigma(ln)", ("bias_at_work",), "every bias of every core wanders with age"),
     Effect("bias_quantisation", "code", ("bias_current",), "biases take the nearest coarse/fine code", False),
-    Effect(CALIBRATION, "-", ("bias_current",), "biases are tuned per core from spikes before use", False),
+    Effect(
+        CALIBRATION, "-", ("bias_current", "trim_code"), "biases are tuned before use, per core or per neuron", False
+    ),
 )
 EFFECTS: dict[str, Effect] = {effect.name: effect for effect in _TABLE}
 GROUPS: dict[str, tuple[str, ...]] = {

@@ -101,9 +101,11 @@ def neuron_currents(
     if setting.second_leak is not None:
         chosen = setting.second_leak[c, core, address[:, 1]]
         currents["I_tau"] = np.where(chosen, currents["I_tau2"], currents["I_tau"])
+    floor = chip.bias_floor
     for parameter, factor in _trimmed(chip, setting, c, address).items():
         if parameter in currents:
-            currents[parameter] = currents[parameter] * factor
+            # a cell takes no current below the leakage of its own transistors
+            currents[parameter] = np.maximum(currents[parameter] * factor, np.minimum(currents[parameter], floor))
     return currents
 
 

@@ -59,6 +59,7 @@ def arrays(emulator):
         "membrane_kick": lanes.fields(emulator.state, at.MEMBRANE_KICK),
         "input_kick": lanes.fields(emulator.state, at.OU_KICK),
         "bias_current": emulator.setting.currents,
+        "trim_code": np.array(emulator.setting.trim is not None),
         "bias_at_work": np.array([chip.bias_at_work(name, *_ASKED) for name in chip.device.modelled_biases]),
         "leakage": np.array(chip.leakage),
         "thermal_voltage": lanes.fields(emulator.state, at.STEP_PER_CHARGE),  # dt kappa / (C U_T)

@@ -108,7 +108,7 @@ class Trials:
     """One trial a quantity on every die, and how many each die has had."""
 
     def __init__(self, bench: Bench, nominal: Nominal, mapped: MappedNetwork):
-        self.bench, self._drives = bench, nominal.drives
+        self.bench, self.mapped, self._drives = bench, mapped, nominal.drives
         self.target = nominal.rates(mapped)
         self.count = np.zeros(bench.emulator.n_runs, np.int64)
 

@@ -9,15 +9,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from chipemu.calibration.bench import Bench, wire_bench
+from chipemu.calibration.leak_choice import REGISTERS, LeakChooser
 from chipemu.calibration.nominal import Nominal, Trials, check_chips
 from chipemu.calibration.quantities import QUANTITIES
 from chipemu.calibration.result import Calibration
 from chipemu.calibration.search import MOST_STEPS, Knobs, Search, log_ratio
-from chipemu.calibration.trim import Trimming
 from chipemu.chip import Chip
+from chipemu.errors import InputError
 from chipemu.ledger import Ledger
 from chipemu.mapping import MappedNetwork
-from chipemu.parameters import load_points, point_setting
+from chipemu.parameters import BiasSetting, load_points, point_setting
 
 _CLOSE = 0.04  # |ln(ratio)| at which a core is left alone: well inside the tolerance, near the noise of one trial
 
@@ -29,6 +30,7 @@ def calibrate(
     seed: int = 0,
     points: Mapping | None = None,
     most_steps: int = MOST_STEPS,
+    leak_choice: bool = False,
 ) -> Calibration:
     """Tune the biases of every core of some dies until its rates are within 10 % of the nominal chip's.
 
@@ -44,6 +46,8 @@ def calibrate(
         Operating points by name; by default loaded by the names in the mapping.
     most_steps
         Times the biases are changed at most; each costs one trial a quantity.
+    leak_choice
+        Set the second leak register to another current and let every neuron take the one that suits it.
 
     Returns
     -------
@@ -52,7 +56,8 @@ def calibrate(
     Raises
     ------
     InputError
-        If there is no chip, one is of another device than the mapping, or only some have bias codes.
+        If there is no chip, one is of another device than the mapping, only some have bias codes, or neurons shall
+        choose a leak that they trim.
 
     Examples
     --------
@@ -65,6 +70,10 @@ def calibrate(
     ([True], [0])
     """
     quantised = check_chips(chips, mapped)
+    if leak_choice and mapped.device.trim is not None:
+        raise InputError(
+            f"neurons of {mapped.device.name} ({mapped.device.path}) trim their leak; leave out leak_choice"
+        )
     points = dict(points) if points is not None else load_points(mapped)
     start = point_setting(mapped, chips, points)
     # a die without mismatch is the nominal chip: there is nothing to bring nearer to it
@@ -79,21 +88,30 @@ def calibrate(
     trials = Trials(dies, nominal, mapped)
     before = trials.measure(imperfect)
     trimmer = nominal.trimmer(dies, imperfect)
-    untrimmed = trimmer.observe(start) if trimmer else None
-    setting, rates, slopes = start, before, nominal.slopes(mapped)
-    for stage in trimmer.stages if trimmer else ((),):
-        if stage:
-            setting, rates = trimmer.trim(setting, stage), None
-        knobs = Knobs(chips, setting, nominal.knobs)
-        search = _search(trials, knobs, slopes, imperfect, most_steps, rates)
-        setting, _ = knobs.setting(search.best)
+    chooser = LeakChooser(trials, nominal, imperfect) if leak_choice else None
+    stages = [None, chooser.choose] if chooser else trimmer.stages if trimmer else [None]
+    setting = _tune(trials, nominal, start, imperfect, most_steps, before, stages)
     dies.set_biases(setting)
     after = trials.measure(imperfect)
-    trimming = Trimming(trimmer.names, untrimmed, trimmer.observe(setting)) if trimmer else None
+    trimming, leaks = trimmer and trimmer.result(setting), chooser and chooser.result(setting)
     count = trials.count + (trimmer.trials if trimmer else 0)
     ledger = Ledger(calibration_trials=count, chip_time_s=np.asarray(dies.emulator.ledger.chip_time_s))
     ratios = before / trials.target, after / trials.target
-    return Calibration(tuple(chips), points, setting, QUANTITIES, *ratios, ledger, nominal.unobserved, trimming)
+    return Calibration(tuple(chips), points, setting, QUANTITIES, *ratios, ledger, nominal.unobserved, trimming, leaks)
+
+
+def _tune(trials: Trials, nominal: Nominal, setting, imperfect, most_steps: int, rates, stages) -> BiasSetting:
+    """The setting after stages that each change something of single neurons (or nothing) and then search every core."""
+    slopes = nominal.slopes(trials.mapped)
+    for stage in stages:
+        if stage is not None:
+            setting, rates = stage(setting), None
+        # where some neurons leak through the second register, both move together, or the choice would come undone
+        groups = {} if setting.second_leak is None else {REGISTERS[0]: REGISTERS[1:]}
+        knobs = Knobs(trials.bench.emulator.chips, setting, nominal.knobs, groups)
+        search = _search(trials, knobs, slopes, imperfect, most_steps, rates)
+        setting, _ = knobs.setting(search.best)
+    return setting
 
 
 def _search(trials: Trials, knobs: Knobs, slope: np.ndarray, imperfect: np.ndarray, most_steps: int, rates) -> Search:

@@ -7,8 +7,9 @@ after them average the noise of single readings.  A search by bits would visit c
 cannot be trusted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -78,16 +79,22 @@ class Trimmer:
         neuron = [list(nominal.mapped.address[:, 0]).index(core) for core in neuron]
         exact = nominal.emulator.setting
         self._target = {name: one.read(name, exact, everyone)[0, neuron] for name in self.names}
+        self._before = self._observe(dies.emulator.setting)
 
-    def observe(self, setting: BiasSetting) -> np.ndarray:
+    def result(self, setting: BiasSetting) -> Trimming:
+        """What trimming changed."""
+        return Trimming(self.names, self._before, self._observe(setting))
+
+    def _observe(self, setting: BiasSetting) -> np.ndarray:
         """(chip, neuron, reading) ln(observed / nominal)."""
         return np.stack([self._deviation(name, setting) for name in self.names], axis=2)
 
     @property
-    def stages(self) -> tuple[tuple[str, ...], ...]:
-        """Readings that are trimmed before the weights of the cores are calibrated, and those that need the weights."""
-        later = tuple(name for name in self.names if name in WEIGHTED)
-        return tuple(stage for stage in (tuple(n for n in self.names if n not in later), later) if stage)
+    def stages(self) -> list[Callable[[BiasSetting], BiasSetting]]:
+        """Trimming before the weights of the cores are calibrated, and that which needs the weights."""
+        later = [name for name in self.names if name in WEIGHTED]
+        earlier = [name for name in self.names if name not in WEIGHTED]
+        return [partial(self.trim, names=names) for names in (earlier, later) if names]
 
     def trim(self, setting: BiasSetting, names: Sequence[str]) -> BiasSetting:
         """The setting with the codes at which every neuron reads as the nominal one."""

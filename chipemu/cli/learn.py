@@ -89,6 +89,9 @@ def learn(
     calibrate_at: Annotated[
         str | None, Option(metavar="T", help="temperature of calibration; by default that of use")
     ] = None,
+    leak_choice: Annotated[
+        bool, Option("--leak-choice", help="calibration lets every neuron choose between two leak registers")
+    ] = False,
     scale: Annotated[
         list[str] | None, Option(metavar="EFFECT=X", help="scale effects, e.g. mismatch=2,noise=0.5")
     ] = None,
@@ -145,6 +148,7 @@ def learn(
         scale=_factors(scale),
         split=split.value,
         temperature=_quantity(temperature, "K", "--temperature"),
+        leak_choice=leak_choice,
         calibrate_at=_quantity(calibrate_at, "K", "--calibrate-at"),
         mismatch_model=mismatch_model.value,
         corner=corner.value,

@@ -117,9 +117,8 @@ def _calibrate(chips: list[Chip], mapped: MappedNetwork, settings: Settings, tic
         return None
     tick("calibrate", 0, 1)
     then = settings.calibrate_at
-    calibration = calibrate(
-        [chip if then is None else chip.set_temperature(then) for chip in chips], mapped, seed=settings.seed
-    )
+    before = chips if then is None else [chip.set_temperature(then) for chip in chips]
+    calibration = calibrate(before, mapped, seed=settings.seed, leak_choice=settings.leak_choice)
     if then is not None:
         calibration = carry_over(calibration, chips, mapped, seed=settings.seed + 1)
     tick("calibrate", 1, 1)

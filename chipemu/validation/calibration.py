@@ -26,6 +26,7 @@ from chipemu.validation.check import Check, targets
 from chipemu.validation.testbench import holding_current, silence
 
 _DIES = tuple(range(100, 110))
+_CHOOSING = 5  # dies whose neurons also choose their leak
 _N = 32  # neurons of each core
 _POINT = "output"
 _MEANS = "spread of core means, after over before"
@@ -129,6 +130,12 @@ def _within(result: Calibration, mapped: MappedNetwork, start: BiasSetting) -> d
     return got
 
 
+def _chosen(result: Calibration, mapped: MappedNetwork) -> dict[str, float]:
+    """What a choice between two leak registers leaves of the spread within a core where firing starts."""
+    leaks = calibrate(result.chips[:_CHOOSING], mapped, leak_choice=True).leaks
+    return {"spread within a core, start of firing, two leaks over one": float(np.median(leaks.after / leaks.before))}
+
+
 def _neurons(result: Calibration, mapped: MappedNetwork, start: BiasSetting) -> dict[str, float]:
     """Spread over the neurons of a die, calibrated over uncalibrated, for the die that comes off worst.
 
@@ -151,5 +158,8 @@ def run(device: DeviceSpec) -> list[Check]:
     result = calibrate([sample_chip(device, seed) for seed in _DIES], mapped)
     start = point_setting(mapped, result.chips, result.points)
     got = _between(result) | _unseen(result, mapped, start)
-    got |= _neurons(result, mapped, start) if result.trimming else _within(result, mapped, start)
+    if result.trimming:
+        got |= _neurons(result, mapped, start)
+    else:
+        got |= _within(result, mapped, start) | _chosen(result, mapped)
     return [line.compare(got[line.check]) for line in targets("calibration") if line.check in got]
