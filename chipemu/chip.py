@@ -6,15 +6,18 @@ temperature changes it, then age; it is held above the leakage floor; last, the 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
 from chipemu.ageing import wander
+from chipemu.defects import Defects
 from chipemu.device import DeviceSpec
 from chipemu.effects import EFFECTS, Switches, switches
 from chipemu.errors import InputError
 from chipemu.kernels.layout import STREAM_AGEING, STREAM_SLOT
 from chipemu.mismatch import core_addresses, core_factors, normals, parameter_index
+from chipemu.seats import Seats, good_first
 from chipemu.spread import neuron_factors, relative_sigma
 from chipemu.temperature import ROOM, bias_ratio, leakage_ratio
 from chipemu.transistor import check_choice
@@ -40,6 +43,10 @@ class Chip:
         Within-core mismatch of each parameter, a factor with median 1; at other currents see ``flowing``.
     core_factor : dict of (core,) arrays
         Factor on each bias from its core's and its die's generator, median 1.
+    defects : Defects
+        Dead and stuck elements of the die as it was made.
+    seats : Seats or None
+        Where a repaired die keeps what a mapping names; None for a die as it was made.
     elapsed : float
         Time since the die was made [s].
     wandered : dict of (core,) arrays
@@ -58,6 +65,8 @@ class Chip:
     applied: Switches
     neuron_factor: Mapping[str, np.ndarray]
     core_factor: Mapping[str, np.ndarray]
+    defects: Defects
+    seats: Seats | None = None
     elapsed: float = 0.0
     wandered: Mapping[str, np.ndarray] = field(default_factory=dict)
     n_waits: int = 0
@@ -159,16 +168,57 @@ class Chip:
         return current * factor ** relative_sigma(self.device, self.mismatch_model, parameter, current, kelvin)
 
     def slot_factor(self, address: np.ndarray) -> np.ndarray:
-        """Pulse factor of every CAM slot of some neurons; ``address`` is (n, 2) core, neuron; returns (n, slot)."""
+        """Pulse factor of every CAM slot of some neurons, 0 where the word is dead.
+
+        ``address`` is (n, 2) core, neuron; returns (n, slot).
+        """
         sigma = self.device.mismatch.slot * self.applied.scale("mismatch_slot")
-        return self._per_slot(address, 0, self.device.chip.n_cam_words, sigma)
+        place = self._place(address)
+        factor = self._per_slot(place, 0, self.device.chip.n_cam_words, sigma)
+        dead = self.defects.dead_words(place)
+        factor[dead] = 0.0
+        return self._in_order(factor, dead, lambda: self.defects.stuck_words(place))
+
+    def stuck_words(self, address: np.ndarray) -> np.ndarray:
+        """CAM slots of some neurons that keep their first content, (n, slot) bool."""
+        place = self._place(address)
+        stuck = self.defects.stuck_words(place)
+        return self._in_order(stuck, self.defects.dead_words(place), lambda: stuck)
 
     def plastic_factor(self, address: np.ndarray, what: str) -> np.ndarray:
-        """Factor of every plastic synapse of some neurons on its ``"pulse"`` or its ``"step"`` rate, (n, slot)."""
+        """Factor of every plastic synapse of some neurons on its ``"pulse"`` or its ``"step"`` rate, (n, slot).
+
+        0 for the pulse of a dead synapse, and for the step rate of a stuck one.
+        """
         plastic, n_cam = self.device.plastic, self.device.chip.n_cam_words
         sigma = self.device.mismatch.slot if what == "pulse" else plastic.step_mismatch
         first = n_cam if what == "pulse" else n_cam + plastic.n_words
-        return self._per_slot(address, first, plastic.n_words, sigma * self.applied.scale("mismatch_slot"))
+        place = self._place(address)
+        factor = self._per_slot(place, first, plastic.n_words, sigma * self.applied.scale("mismatch_slot"))
+        dead, stuck = self.defects.dead_synapses(place), self.defects.stuck_synapses(place)
+        factor[dead if what == "pulse" else stuck] = 0.0
+        return self._in_order(factor, dead, lambda: stuck)
+
+    @cached_property
+    def dead_neurons(self) -> np.ndarray:
+        """Neurons that never spike, (core, neuron) bool."""
+        dead = self.defects.dead_neurons
+        return dead if self.seats is None else np.take_along_axis(dead, self.seats.neuron, axis=1)
+
+    @cached_property
+    def dead_tags(self) -> np.ndarray:
+        """Tags that a core does not hear, (core, tag) bool."""
+        dead = self.defects.dead_tags
+        return dead if self.seats is None else dead[:, self.seats.tag]
+
+    def _place(self, address: np.ndarray) -> np.ndarray:
+        return address if self.seats is None else self.seats.place(address)
+
+    def _in_order(self, values: np.ndarray, dead: np.ndarray, stuck) -> np.ndarray:
+        """Values of slots in the order in which a mapping fills them."""
+        if self.seats is None:
+            return values
+        return np.take_along_axis(values, good_first(dead, stuck()), axis=1)
 
     def _per_slot(self, address: np.ndarray, first: int, n_slots: int, sigma: float) -> np.ndarray:
         place = (address[:, 0].astype(np.uint32) << 16) | address[:, 1].astype(np.uint32)
@@ -254,6 +304,7 @@ def sample_chip(
         applied,
         neuron_factors(device, seed, applied, mismatch_model),
         core_factors(device, seed, applied, corner),
+        Defects(device.defects, device.chip, device.plastic.n_words if device.plastic else 0, seed, applied),
         mismatch_model=mismatch_model,
         corner=corner,
     )

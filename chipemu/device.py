@@ -18,6 +18,8 @@ from chipemu.device_text import device_text
 from chipemu.frozen_map import FrozenMap
 from chipemu.operating_point import OperatingPoint, load_point
 from chipemu.quantity import Quantity, look_up
+from chipemu.store import Capacitor, Cmo, Pcm, Rram, WeightStore
+from chipemu.store_schema import StoreSection
 from chipemu.temperature import Temperature
 from chipemu.transistor import TransistorClass, Transistors
 from chipemu.trim import Trim
@@ -27,6 +29,7 @@ __all__ = [
     "Bias",
     "BiasGenerator",
     "Capacity",
+    "DefectRates",
     "DeviceSpec",
     "Drift",
     "Energy",
@@ -34,6 +37,7 @@ __all__ = [
     "Noise",
     "OperatingPoint",
     "Plastic",
+    "Power",
     "Quantity",
     "Structure",
     "Transistors",
@@ -135,6 +139,25 @@ class Plastic:
 
 
 @dataclass(frozen=True)
+class DefectRates:
+    """Fractions of elements that are dead or stuck on a die.
+
+    ``dead_words`` of all CAM words, gathered in few neurons: ``word_clustering`` is the correlation of two words of a
+    neuron, ``word_between_cores`` the spread sigma(ln) of the fraction from core to core. ``dead_synapses`` and
+    ``stuck_synapses`` are of the plastic synapses.
+    """
+
+    dead_words: float = 0.0
+    word_clustering: float = 0.0
+    word_between_cores: float = 0.0
+    stuck_words: float = 0.0
+    dead_neurons: float = 0.0
+    dead_tags: float = 0.0
+    dead_synapses: float = 0.0
+    stuck_synapses: float = 0.0
+
+
+@dataclass(frozen=True)
 class Energy:
     """Energy of the operations that an event takes [J]: a neuron generates a spike, encodes one routing word, routes
     an event to another core, broadcasts it in a core, and a matching synapse extends it to a pulse."""
@@ -144,6 +167,19 @@ class Energy:
     route: float
     broadcast: float
     pulse: float
+
+
+@dataclass(frozen=True)
+class Power:
+    """Power without events, of a core and of the rest of the chip [W]; energy of a hop to the next chip [J]; time of a
+    broadcast in a core and of a hop [s]; events that a core takes [1/s]."""
+
+    static_core: float
+    static_chip: float
+    hop: float
+    broadcast_time: float
+    hop_time: float
+    event_rate: float
 
 
 @dataclass(frozen=True)
@@ -180,6 +216,12 @@ class DeviceSpec:
         Sizes of the transistors that copy biases; None if the file does not say.
     energy : Energy or None
         What an event costs; None if the file does not say.
+    power : Power or None
+        What waiting costs, and how long an event takes; None if the file does not say.
+    defects : DefectRates
+        Dead and stuck elements; all zero if the file does not say.
+    store : Pcm, Rram, Cmo, Capacitor or None
+        What plastic synapses keep their weight in; None where the code itself acts.
     weights : {"words", "float"}
         Whether a weight is a number of CAM words or any number.
     signals : tuple of str
@@ -208,6 +250,9 @@ class DeviceSpec:
     transistors: Transistors | None
     plastic: Plastic | None
     energy: Energy | None
+    power: Power | None
+    defects: DefectRates
+    store: WeightStore | None
     weights: str
     signals: tuple[str, ...]
     not_modelled: tuple[str, ...]
@@ -301,6 +346,9 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         transistors=_transistors(checked.transistors),
         plastic=Plastic(**_values(checked.plastic)) if checked.plastic else None,
         energy=Energy(**_values(checked.energy)) if checked.energy else None,
+        power=Power(**_values(checked.power)) if checked.power else None,
+        defects=DefectRates(**_values(checked.defects)) if checked.defects else DefectRates(),
+        store=_store(checked.store) if checked.store else None,
         weights=checked.weights,
         signals=tuple(checked.signals),
         not_modelled=tuple(checked.not_modelled),
@@ -310,6 +358,12 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
 
 def _values(section: Section) -> dict[str, Any]:
     return {name: getattr(section, name).value for name in type(section).model_fields}
+
+
+def _store(section: StoreSection) -> WeightStore:
+    kinds = {"pcm": Pcm, "rram": Rram, "cmo": Cmo, "capacitor": Capacitor}
+    (kind,) = (kind for kind in kinds if getattr(section, kind) is not None)
+    return kinds[kind](**_values(getattr(section, kind)))
 
 
 def _collect(section: Any, prefix: str = "") -> Iterator[tuple[str, Quantity]]:

@@ -12,7 +12,9 @@ from chipemu.ageing import DRIFT_KINDS
 from chipemu.device_fields import (
     ADDRESSES,
     ENERGY,
+    EVENT_TIME,
     FACTORS,
+    FRACTION,
     PLAIN_SOURCES,
     RISING_CURRENTS,
     SIGMA_LN,
@@ -24,6 +26,7 @@ from chipemu.device_fields import (
     quantity,
     unknown,
 )
+from chipemu.store_schema import StoreSection
 from chipemu.temperature import BIAS_KINDS
 from chipemu.transistor import CHANNELS
 from chipemu.units import show
@@ -38,6 +41,7 @@ PARAMETERS = (
 TRIMMABLE = (*PARAMETERS[:-1], "I_reset", "I_spkthr")
 SIGNALS = ("presynaptic_spike", "feedback_current", "learn_enable")
 OPTIONAL_SECTIONS = ("bias_generator", "mismatch", "noise", "temperature", "drift")
+DROPPABLE_SECTIONS = (*OPTIONAL_SECTIONS, "transistors", "defects")  # what a file may leave out of what it extends
 NAME = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="small letters, digits and dashes")]
 
 
@@ -255,6 +259,30 @@ class PlasticSection(Section):
     host_access: choice(True, False)
 
 
+class PowerSection(Section):
+    """Power without events, the energy of a hop to the next chip, and the time that an event takes."""
+
+    static_core: quantity("W", 0.0, 1.0, '"10 uW"')
+    static_chip: quantity("W", 0.0, 1.0, '"0 W"')
+    hop: ENERGY
+    broadcast_time: EVENT_TIME
+    hop_time: EVENT_TIME
+    event_rate: quantity("Hz", 1.0, 1e12, '"30 MHz"')
+
+
+class DefectsSection(Section):
+    """Elements that are dead or stuck, fixed per die."""
+
+    dead_words: FRACTION
+    word_clustering: quantity("", 0.0, 0.99, "0.5")
+    word_between_cores: SIGMA_LN
+    stuck_words: FRACTION
+    dead_neurons: FRACTION
+    dead_tags: FRACTION
+    dead_synapses: FRACTION
+    stuck_synapses: FRACTION
+
+
 class EnergySection(Section):
     """Energy of the operations that an event takes."""
 
@@ -279,7 +307,7 @@ class DeviceFile(Section):
     weights: Literal["words", "float"]
     signals: list[Literal[SIGNALS]]
     not_modelled: list[SENTENCE]
-    without: list[Literal[(*OPTIONAL_SECTIONS, "transistors")]] = Field(default_factory=list)
+    without: list[Literal[DROPPABLE_SECTIONS]] = Field(default_factory=list)
     references: REFERENCES
     chip: ChipSection
     biases: dict[str, BiasEntry]
@@ -293,6 +321,9 @@ class DeviceFile(Section):
     transistors: TransistorSection | None = None
     plastic: PlasticSection | None = None
     energy: EnergySection | None = None
+    power: PowerSection | None = None
+    defects: DefectsSection | None = None
+    store: StoreSection | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "DeviceFile":
@@ -302,6 +333,10 @@ class DeviceFile(Section):
             if getattr(self, section) is None and section not in self.without
         ]
         faults += list(_bias_faults(self))
+        if self.weights == "float" and self.defects is not None:
+            faults.append("defects: a device with float weights has no words that could be dead; list it in `without`")
+        if self.store is not None and self.plastic is None:
+            faults.append("store keeps the weights of plastic synapses; allowed only beside the table plastic")
         if faults:
             raise ValueError("\n".join(faults))
         return self

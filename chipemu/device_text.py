@@ -24,7 +24,10 @@ _HEADINGS = {
     "drift": "drift of biases with age",
     "trim": "trimming cells of every neuron",
     "plastic": "plastic synapses",
+    "defects": "dead and stuck elements, fraction of all",
+    "store": "what plastic synapses keep their weight in",
     "energy": "energy of an event's operations",
+    "power": "power without events, and the time an event takes",
 }
 
 

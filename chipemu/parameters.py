@@ -18,7 +18,7 @@ from chipemu.network import RECEPTORS
 from chipemu.temperature import ROOM
 from chipemu.units import MS, MV, PA, PF, show, thermal_voltage
 
-NEVER = 80.0  # ln(I / pA) no membrane reaches: the threshold of a padding lane
+NEVER = 80.0  # ln(I / pA) no membrane reaches: the threshold of a padding lane, and of a dead neuron
 _CIRCUIT_CURRENTS = ("I_spkthr", "I_reset", "I_fb_gain", "I_fb_th")
 
 
@@ -171,18 +171,20 @@ def neuron_fields(
             "take a longer dt"
         )
     charge_unit = const["C_mem"] * PF * u_t / kappa  # pA ms
+    # a dead neuron has no threshold and no positive feedback, which would lift its membrane without end
+    dead = chip.dead_neurons[address[:, 0], address[:, 1]]
     fields = {
         at.I_TAU: current["I_tau"],
         at.I_GAIN: current["I_gain"],
         at.STEP_PER_CHARGE: step / charge_unit,
         at.I_DC: current["I_dc"],
         at.I_NMDA_THR: current["I_nmda_thr"],
-        at.FB_GAIN: const["I_fb_gain"] * PA,
+        at.FB_GAIN: np.where(dead, 0.0, const["I_fb_gain"] * PA),
         at.FB_TH: const["I_fb_th"] * PA,
         at.FB_INV_NORM: 1 / (const["I_fb_norm"] * PA),
         at.AHP_DECAY: np.exp(-step * kappa * current["I_ahp_tau"] / (const["C_ahp"] * PF * u_t)),
         at.AHP_JUMP: current["I_ahp_gain"] / current["I_ahp_tau"] * current["I_ahp_w"],
-        at.Y_THR: np.log(const["I_spkthr"] * PA),
+        at.Y_THR: np.where(dead, NEVER, np.log(const["I_spkthr"] * PA)),
         at.Y_RESET: np.log(np.maximum(const["I_reset"], const["I0"] * chip.leakage) * PA),
         at.T_REF: const["V_th"] * MV * const["C_ref"] * PF / current["I_ref"] / step,
         at.INJECT_NMDA: np.ones(len(address)),

@@ -44,7 +44,7 @@ def threshold_sigma(A_VT: float, W: float, L: float, *, pair: bool = False) -> f
 def inversion_coefficient(current, I_spec: float, W: float, L: float):
     """IC = I / (I_spec W / L): below 0.1 weak inversion, above 10 strong.
 
-    Enz, Krummenacher and Vittoz 1995, "An analytical MOS transistor model", section 5; saturation.
+    Enz and Vittoz 2006, "Charge-Based MOS Transistor Modeling"; in saturation.
     """
     return current / (I_spec * W / L)
 
@@ -52,7 +52,8 @@ def inversion_coefficient(current, I_spec: float, W: float, L: float):
 def transconductance_ratio(IC):
     """g_m U_T / (kappa I), 1 in weak inversion: 2 / (1 + sqrt(1 + 4 IC)).
 
-    Enz, Krummenacher and Vittoz 1995, the interpolation of g_m / I; velocity saturation is left out.
+    Enz and Vittoz 2006, "Charge-Based MOS Transistor Modeling": with the charge q at the source, IC = q^2 + q and
+    g_m U_T / (kappa I) = 1 / (1 + q). Velocity saturation is left out.
 
     Examples
     --------

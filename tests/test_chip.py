@@ -84,7 +84,7 @@ def test_a_slot_keeps_its_factor_whoever_asks(chip):
 
 
 def test_plastic_synapses_have_factors_of_their_own():
-    chip = sample_chip(load_device("dynapse1-plastic"), seed=1)
+    chip = sample_chip(load_device("dynapse1-plastic"), seed=1, without=["dead"])
     pulse, step, words = (
         chip.plastic_factor(ADDRESS, "pulse"),
         chip.plastic_factor(ADDRESS, "step"),

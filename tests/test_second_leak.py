@@ -24,7 +24,7 @@ def currents(die, c, setting):
 
 
 def test_a_chosen_neuron_leaks_through_register_2(die):
-    mapped, _chips, _points, setting = die
+    mapped, _, _, setting = die
     chosen = np.zeros((2, 4, 256), bool)
     core, neuron = mapped.address[3]
     chosen[1, core, neuron] = True

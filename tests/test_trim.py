@@ -7,6 +7,7 @@ import pytest
 
 from chipemu import Emulator, Network, load_device, map_network, sample_chip
 from chipemu.calibration import calibrate, load_calibration
+from chipemu.effects import EFFECTS
 from chipemu.errors import DeviceFileError
 from chipemu.kernels import layout as at
 from chipemu.parameters import core_temperature, load_points, neuron_currents, point_setting
@@ -100,6 +101,14 @@ def test_neurons_become_alike(trimmed):
     before, after = trimmed.trimming.spread
     assert np.all(after < 0.4 * before) or np.all(after < 0.04)
     assert "tau_syn" in str(trimmed)
+
+
+def test_calibration_changes_what_its_effect_lists(mapped, trimmed):
+    assert EFFECTS["calibration"].changes == ("bias_current", "trim_code")
+    start = point_setting(mapped, trimmed.chips, trimmed.points)
+    assert not np.array_equal(trimmed.setting.currents, start.currents)
+    assert trimmed.setting.trim is not None
+    assert start.trim is None
 
 
 def test_only_placed_neurons_are_trimmed(device, mapped, trimmed):

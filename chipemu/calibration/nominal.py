@@ -40,7 +40,7 @@ class Nominal:
     def __init__(self, mapped: MappedNetwork, points: Mapping, quantised: bool):
         self.points, self.used = points, used_receptors(mapped)
         self._exact = () if quantised else ("bias_quantisation",)
-        self._chip = sample_chip(mapped.device, 0, without=["mismatch", "noise", *self._exact])
+        self._chip = sample_chip(mapped.device, 0, without=["mismatch", "noise", "dead", *self._exact])
         self._mapped = wire_bench(mapped, self.used, single=True)
         all_probes = choose_probes(mapped.device, points, self.used, self.bench(n_candidates()))
         self.unobserved = {
@@ -85,7 +85,7 @@ class Nominal:
         nominal core would have cliffs for slopes.
         """
         n = len(self.knobs)
-        without = ["mismatch_between_cores", "mismatch_between_dies", "noise", *self._exact]
+        without = ["mismatch_between_cores", "mismatch_between_dies", "noise", "dead", *self._exact]
         typical = sample_chip(mapped.device, 0, without=without)
         bench = Bench([typical] * (2 * n), wire_bench(mapped, self.used), self.points)
         setting = bench.emulator.setting
@@ -111,6 +111,13 @@ class Trials:
         self.bench, self.mapped, self._drives = bench, mapped, nominal.drives
         self.target = nominal.rates(mapped)
         self.count = np.zeros(bench.emulator.n_runs, np.int64)
+
+    def call_the_roll(self, active: np.ndarray) -> None:
+        """Find the silent neurons of dies ``active`` (chip,) in one trial at the drive with the highest target."""
+        highest = np.nanmax(np.where(np.isnan(self.target), -1.0, self.target), axis=0)
+        self.bench.measure([self._drives[int(highest.argmax())]], active=active)
+        self.bench.leave_out_silent()
+        self.count += active
 
     def measure(self, active: np.ndarray) -> np.ndarray:
         """(chip, core, quantity) rates [Hz]; dies that are not ``active`` (chip,) stand still and show NaN."""

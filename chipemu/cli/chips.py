@@ -187,9 +187,28 @@ def _show_applied(device: DeviceSpec, as_json: bool) -> None:
     print("switch off: --without EFFECT or GROUP; scale: --scale mismatch=2 (quantisation and calibration: on or off)")
 
 
+def _store_sizes(device: DeviceSpec) -> dict[str, str]:
+    """Sizes of the effects on a weight store, over all codes."""
+    from chipemu.store import Capacitor
+    from chipemu.units import show as shown
+
+    store = device.store
+    sizes = dict.fromkeys(("programming_noise", "read_noise", "conductance_drift", "weight_leak"), "none")
+    if isinstance(store, Capacitor):
+        sizes["weight_leak"] = shown(store.I_leak, "A") if store.I_leak > 0 else "none"
+    elif store is not None:
+        laws = store.laws(device.plastic.code_max)
+        error = laws.error * store.step(device.plastic.code_max)
+        exponent = laws.exponent[:, 0]
+        sizes["programming_noise"] = f"{shown(error.min(), 'S')} to {shown(error.max(), 'S')}"
+        sizes["read_noise"] = "on"
+        sizes["conductance_drift"] = f"nu {exponent.min():.2g} to {exponent.max():.2g}" if exponent.any() else "on"
+    return sizes
+
+
 def _size(device: DeviceSpec, effect: str) -> str:
     """Size of an effect on this device, as its file gives it; `none` where the device does not have it."""
-    spread, structure, noise = device.mismatch, device.mismatch.structure, device.noise
+    spread, structure, noise, rates = device.mismatch, device.mismatch.structure, device.noise, device.defects
     sizes = {
         "mismatch_within_core": list(spread.within_core.values()),
         "mismatch_between_cores": list(spread.between_cores.values()),
@@ -203,6 +222,10 @@ def _size(device: DeviceSpec, effect: str) -> str:
         "thermal_noise": [noise.thermal_eta],
         "input_noise": [noise.input_std],
         "bias_drift": [device.drift.bias_std if device.drift else 0.0],
+        "dead_words": [rates.dead_words, rates.dead_synapses] if device.plastic else [rates.dead_words],
+        "stuck_words": [rates.stuck_words, rates.stuck_synapses] if device.plastic else [rates.stuck_words],
+        "dead_neurons": [rates.dead_neurons],
+        "dead_tags": [rates.dead_tags],
     }
     if effect in sizes:
         values = sizes[effect]
@@ -210,6 +233,9 @@ def _size(device: DeviceSpec, effect: str) -> str:
         if high == 0:
             return "none"
         return f"{high:g}" if low == high else f"{low:g} to {high:g}"
+    stored = _store_sizes(device)
+    if effect in stored:
+        return stored[effect]
     present = {
         "bias_quantisation": device.bias_generator is not None,
     }

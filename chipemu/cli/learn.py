@@ -92,6 +92,10 @@ def learn(
     leak_choice: Annotated[
         bool, Option("--leak-choice", help="calibration lets every neuron choose between two leak registers")
     ] = False,
+    age: Annotated[str, Option(metavar="T", help="idle time between training and test, e.g. '1 week'")] = "0s",
+    compensate: Annotated[
+        bool, Option("--compensate", help="one gain a die against the drift of memristive weights over --age")
+    ] = False,
     scale: Annotated[
         list[str] | None, Option(metavar="EFFECT=X", help="scale effects, e.g. mismatch=2,noise=0.5")
     ] = None,
@@ -123,6 +127,12 @@ def learn(
     mapping: Annotated[
         str | None, Option(metavar="M", help="saved placement: name or path; by default placed anew")
     ] = None,
+    no_repair: Annotated[
+        bool, Option("--no-repair", help="leave the network on words, neurons and tags that are dead on a die")
+    ] = False,
+    silence_above: Annotated[
+        str | None, Option(metavar="R", help="silence neurons that fire by themselves above this rate, e.g. 60Hz")
+    ] = None,
     no_inject: Annotated[bool, Option("--no-inject", help="ablation: feedback is sensed but not injected")] = False,
     out: Annotated[Path | None, Option(metavar="F.h5", help="write everything measured as HDF5")] = None,
     figure: Annotated[
@@ -152,9 +162,13 @@ def learn(
         calibrate_at=_quantity(calibrate_at, "K", "--calibrate-at"),
         mismatch_model=mismatch_model.value,
         corner=corner.value,
+        age=_quantity(age, "s", "--age"),
+        compensate=compensate,
         eta=eta,
         permute_labels=permute_labels,
         inject=not no_inject,
+        repair=not no_repair,
+        silence_above=_quantity(silence_above, "Hz", "--silence-above"),
         mapping=mapping,
         levels=levels,
         start_from=start_from,

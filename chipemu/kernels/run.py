@@ -16,7 +16,8 @@ from chipemu.kernels import layout as at
 from chipemu.kernels.block import advance, charge_synapses, draw_noise
 from chipemu.kernels.jit import kernel
 from chipemu.kernels.layout import BLOCK, LANES
-from chipemu.kernels.plastic import step_code
+from chipemu.kernels.plastic import step_cell, step_code
+from chipemu.kernels.store import CODE, read
 
 
 class Wiring(NamedTuple):
@@ -72,7 +73,7 @@ def _deliver(X, sender, wiring, amplitude, touched):
 
 
 @kernel
-def _deliver_plastic(X, sender, plastic, run, step, key_a, key_b, touched):
+def _deliver_codes(X, sender, plastic, run, step, key_a, key_b, touched):
     # the synapse is read first and learns after: an event never sees its own update
     for p in range(plastic.offset[sender], plastic.offset[sender + 1]):
         lane = plastic.lane[p]
@@ -85,7 +86,27 @@ def _deliver_plastic(X, sender, plastic, run, step, key_a, key_b, touched):
 
 
 @kernel
-def _run_die(X, pending, addresses, run, clock, keys, floor, wiring, amplitude, events, plastic, spikes, probes):
+def _deliver_cells(X, sender, plastic, store, run, step, key_a, key_b, touched):
+    for p in range(plastic.offset[sender], plastic.offset[sender + 1]):
+        lane = plastic.lane[p]
+        weight = read(store, run, p, plastic.code[run, p], plastic.address[p], step, key_a, key_b)
+        receptor = at.AMPA if weight > 0 else at.GABA_B
+        X[lane + (at.PULSE + receptor) * LANES] += abs(weight) * plastic.word[run, p]
+        touched[lane // BLOCK] |= 1 << receptor
+        if plastic.learn[run] != 0:
+            step_cell(X, plastic, store, run, p, step, key_a, key_b)
+
+
+@kernel
+def _deliver_plastic(X, sender, plastic, store, run, step, key_a, key_b, touched):
+    if store.kind == CODE:
+        _deliver_codes(X, sender, plastic, run, step, key_a, key_b, touched)
+    else:
+        _deliver_cells(X, sender, plastic, store, run, step, key_a, key_b, touched)
+
+
+@kernel
+def _run_die(X, pending, addresses, run, clock, keys, floor, wiring, amplitude, events, plastic, store, spikes, probes):
     n_blocks = X.size // BLOCK
     touched = np.zeros(n_blocks, np.int64)
     key_a = keys[0]
@@ -97,7 +118,7 @@ def _run_die(X, pending, addresses, run, clock, keys, floor, wiring, amplitude, 
         step = clock.first_step[run] + k
         while cursor < events.offset[run + 1] and events.step[cursor] == k:
             _deliver(X, events.source[cursor], wiring, amplitude, touched)
-            _deliver_plastic(X, events.source[cursor], plastic, run, step, key_a, key_b, touched)
+            _deliver_plastic(X, events.source[cursor], plastic, store, run, step, key_a, key_b, touched)
             cursor += 1
         for b in range(n_blocks):
             if pending[b] > 0:
@@ -105,7 +126,7 @@ def _run_die(X, pending, addresses, run, clock, keys, floor, wiring, amplitude, 
                     if X[b * BLOCK + at.SPIKE * LANES + lane] != 0:
                         sender = wiring.n_inputs + b * LANES + lane
                         _deliver(X, sender, wiring, amplitude, touched)
-                        _deliver_plastic(X, sender, plastic, run, step, key_a, key_b, touched)
+                        _deliver_plastic(X, sender, plastic, store, run, step, key_a, key_b, touched)
         half = step % 2
         for b in range(n_blocks):
             base = b * BLOCK
@@ -133,7 +154,7 @@ def _run_die(X, pending, addresses, run, clock, keys, floor, wiring, amplitude, 
 
 
 @kernel(parallel=True)
-def run_dies(X, pending, addresses, clock, keys, floor, wiring, amplitude, events, plastic, spikes, probes):
+def run_dies(X, pending, addresses, clock, keys, floor, wiring, amplitude, events, plastic, store, spikes, probes):
     """Advance every run by ``clock.n_steps``; runs share nothing, so any batch and thread count gives the same bits.
 
     Parameters
@@ -149,5 +170,5 @@ def run_dies(X, pending, addresses, clock, keys, floor, wiring, amplitude, event
         if clock.active[run]:
             _run_die(
                 X[run], pending[run], addresses, run, clock, keys[run], floor[run],
-                wiring, amplitude[run], events, plastic, spikes, probes,
+                wiring, amplitude[run], events, plastic, store, spikes, probes,
             )  # fmt: skip

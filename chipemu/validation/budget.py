@@ -86,16 +86,7 @@ class Budget:
         return dict(sorted(shares.items(), key=lambda item: -item[1]))
 
     def area_factor(self, output: str = "rate", within: float = 0.1, share: float = 0.95) -> float:
-        """Factor on every gate area that brings a share of neurons within so much of the median; variance ~ 1 / area.
-
-        Raises
-        ------
-        InputError
-            If ``within`` or ``share`` is not between 0 and 1.
-        """
-        for name, value in (("within", within), ("share", share)):
-            if not 0 < value < 1:
-                raise InputError(f"{name} = {value:g} is out of range; allowed between 0 and 1, both excluded")
+        """Factor on every gate area that brings a share of neurons within so much of the median."""
         return float((self.predicted[OUTPUTS.index(output)] / allowed_sigma(within, share)) ** 2)
 
     def best_areas(self, output: str = "rate", within: float = 0.1, share: float = 0.95) -> dict[str, float]:
@@ -116,11 +107,20 @@ class Budget:
 def allowed_sigma(within: float, share: float) -> float:
     """sigma(ln x) of a lognormal of which a share lies within a fraction of its median.
 
+    Raises
+    ------
+    InputError
+        If ``within`` or ``share`` is not between 0 and 1.
+
     Examples
     --------
     >>> round(allowed_sigma(0.1, 0.95), 4)
-    0.0508
+    0.0509
     """
+
+    for name, value in (("within", within), ("share", share)):
+        if not 0 < value < 1:
+            raise InputError(f"{name} = {value:g} is out of range; allowed between 0 and 1, both excluded")
 
     def missing(sigma: float) -> float:
         return norm.cdf(np.log1p(within) / sigma) - norm.cdf(np.log1p(-within) / sigma) - share

@@ -66,7 +66,9 @@ def dead_times(mapped: MappedNetwork, chips, setting: BiasSetting, points) -> np
     first, last = np.full(len(chips) * mapped.n_neurons, np.inf), np.zeros(len(chips) * mapped.n_neurons)
     np.minimum.at(first, cell, time)
     np.maximum.at(last, cell, time)
-    return _by_core((last - first) / (window.count.reshape(-1) - 1), mapped)
+    count = window.count.reshape(-1)
+    dead = count < 2
+    return _by_core(np.where(dead, np.nan, (last - first) / np.where(dead, 1, count - 1)), mapped)
 
 
 def time_constants(mapped: MappedNetwork, chips, setting: BiasSetting, points) -> np.ndarray:
@@ -97,8 +99,8 @@ def _by_core(values: np.ndarray, mapped: MappedNetwork) -> np.ndarray:
 
 
 def cv(values: np.ndarray) -> np.ndarray:
-    """Coefficient of variation over the neurons of each core."""
-    return values.std(-1) / values.mean(-1)
+    """Coefficient of variation over the neurons of each core that have a value."""
+    return np.nanstd(values, axis=-1) / np.nanmean(values, axis=-1)
 
 
 def _between(result: Calibration) -> dict[str, float]:

@@ -5,7 +5,21 @@ from pathlib import Path
 
 from chipemu.device import load_device
 from chipemu.errors import UnknownNameError
-from chipemu.validation import budget, calibration, drift, mismatch, noise, soma, spread, synapse, temperature, timestep
+from chipemu.validation import (
+    budget,
+    calibration,
+    defects,
+    drift,
+    mismatch,
+    noise,
+    power,
+    soma,
+    spread,
+    store,
+    synapse,
+    temperature,
+    timestep,
+)
 from chipemu.validation.check import Check, Measure
 
 SUBJECTS: dict[str, Measure] = {
@@ -19,6 +33,9 @@ SUBJECTS: dict[str, Measure] = {
     "temperature": temperature.run,
     "drift": drift.run,
     "calibration": calibration.run,
+    "defects": defects.run,
+    "power": power.run,
+    "store": store.run,
 }
 
 
