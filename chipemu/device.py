@@ -22,6 +22,7 @@ from chipemu.store import Capacitor, Cmo, Pcm, Rram, WeightStore
 from chipemu.store_schema import StoreSection
 from chipemu.temperature import Temperature
 from chipemu.transistor import TransistorClass, Transistors
+from chipemu.trim import Trim
 
 __all__ = [
     "PARAMETERS",
@@ -40,6 +41,7 @@ __all__ = [
     "Quantity",
     "Structure",
     "Transistors",
+    "Trim",
     "load_device",
     "load_point",
 ]
@@ -88,8 +90,8 @@ class Structure:
 class Mismatch:
     """Fixed spread as the standard deviation of ln(current), complete for every name.
 
-    ``within_core`` is keyed by neuron parameter (and I_spkthr), ``between_cores`` and ``between_dies`` by modelled
-    bias; ``slot`` holds for the pulse of one CAM word. ``against_current`` has currents [A] and factors on
+    ``within_core`` is keyed by neuron parameter (and I_reset, I_spkthr), ``between_cores`` and ``between_dies`` by
+    modelled bias; ``slot`` holds for the pulse of one CAM word. ``against_current`` has currents [A] and factors on
     ``within_core`` for the parameters whose spread was measured at several currents.
     """
 
@@ -213,6 +215,8 @@ class DeviceSpec:
         How currents follow temperature; None if the device does not say: then U_T alone follows.
     drift : Drift or None
         How biases wander with age; None if they do not.
+    trim : Trim or None
+        Trimming cells of every neuron; None where all neurons of a core share every bias.
     transistors : Transistors or None
         Sizes of the transistors that copy biases; None if the file does not say.
     energy : Energy or None
@@ -247,6 +251,7 @@ class DeviceSpec:
     noise: Noise
     temperature: Temperature | None
     drift: Drift | None
+    trim: Trim | None
     transistors: Transistors | None
     plastic: Plastic | None
     energy: Energy | None
@@ -342,6 +347,7 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         noise=Noise(**_values(checked.noise)) if checked.noise else Noise(),
         temperature=_temperature(checked.temperature),
         drift=Drift(**_values(checked.drift)) if checked.drift else None,
+        trim=Trim(**_values(checked.trim)) if checked.trim else None,
         transistors=_transistors(checked.transistors),
         plastic=Plastic(**_values(checked.plastic)) if checked.plastic else None,
         energy=Energy(**_values(checked.energy)) if checked.energy else None,
@@ -402,7 +408,7 @@ def _mismatch(section: MismatchSection | None, bias_names: list[str]) -> Mismatc
         return FrozenMap({name: given.get(name, given["default"]).value if given else 0.0 for name in names})
 
     return Mismatch(
-        within_core=complete("within_core", [*PARAMETERS, "I_spkthr"]),
+        within_core=complete("within_core", [*PARAMETERS, "I_reset", "I_spkthr"]),
         between_cores=complete("between_cores", bias_names),
         between_dies=complete("between_dies", bias_names),
         slot=section.slot.value if section else 0.0,

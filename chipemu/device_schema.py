@@ -22,6 +22,7 @@ from chipemu.device_fields import (
     Section,
     choice,
     count,
+    names,
     quantity,
     unknown,
 )
@@ -37,6 +38,8 @@ PARAMETERS = (
     *(f"I_{role}_{receptor}" for role in ("tau", "gain", "w") for receptor in RECEPTOR_NAMES),
     "I_pulse",
 )
+# What a neuron may trim: its bias currents except the pulse, which must stay below the time step, and its two levels.
+TRIMMABLE = (*PARAMETERS[:-1], "I_reset", "I_spkthr")
 SIGNALS = ("presynaptic_spike", "feedback_current", "learn_enable")
 OPTIONAL_SECTIONS = ("bias_generator", "mismatch", "noise", "temperature", "drift")
 DROPPABLE_SECTIONS = (*OPTIONAL_SECTIONS, "transistors", "defects")  # what a file may leave out of what it extends
@@ -154,7 +157,7 @@ class StructureSection(Section):
 class MismatchSection(Section):
     """Fixed spread, as the standard deviation of ln(current); each table has a ``default`` and exceptions to it."""
 
-    within_core: dict[Literal["default", *PARAMETERS, "I_spkthr"], SIGMA_LN]
+    within_core: dict[Literal["default", *PARAMETERS, "I_reset", "I_spkthr"], SIGMA_LN]
     between_cores: dict[str, SIGMA_LN]
     between_dies: dict[str, SIGMA_LN]
     slot: SIGMA_LN
@@ -225,6 +228,23 @@ class DriftSection(Section):
     kind: choice(*DRIFT_KINDS)
     bias_std: quantity("", 0.0, 0.5, "0.02")
     bias_tau: quantity("s", 1.0, 1e9, '"7 h"')
+
+
+class TrimSection(Section):
+    """Trimming cells of every neuron, and the converter that reads its membrane."""
+
+    bits: count(4, 14)
+    unit_code: count(1, 2**13)
+    least: count(1, 2**13)
+    adc_step: quantity("V", 1e-6, 0.1, '"1 mV"')
+    parameters: names(*TRIMMABLE)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "TrimSection":
+        least, unit, most = self.least.value, self.unit_code.value, 2**self.bits.value - 1
+        if not least < unit < most:
+            raise ValueError(f"least = {least}, unit_code = {unit}; allowed least < unit_code < {most} (bits)")
+        return self
 
 
 class PlasticSection(Section):
@@ -300,6 +320,7 @@ class DeviceFile(Section):
     noise: NoiseSection | None = None
     temperature: TemperatureSection | None = None
     drift: DriftSection | None = None
+    trim: TrimSection | None = None
     transistors: TransistorSection | None = None
     plastic: PlasticSection | None = None
     energy: EnergySection | None = None

@@ -56,7 +56,9 @@ _TABLE = (
     ),
     Effect("dead_neurons", "fraction", ("threshold", "positive_feedback"), "neurons that never spike"),
     Effect("dead_tags", "fraction", ("dead_tags",), "tags that a core does not hear"),
-    Effect(CALIBRATION, "-", ("bias_current",), "biases are tuned per core from spikes before use", False),
+    Effect(
+        CALIBRATION, "-", ("bias_current", "trim_code"), "biases are tuned before use, per core or per neuron", False
+    ),
 )
 EFFECTS: dict[str, Effect] = {effect.name: effect for effect in _TABLE}
 GROUPS: dict[str, tuple[str, ...]] = {

@@ -394,6 +394,7 @@ class Emulator:
         probe_neurons: str | Sequence[int] | None = None,
         every: float | None = None,
         learn: np.ndarray | None = None,
+        active: np.ndarray | None = None,
     ) -> xr.Dataset:
         """Run all dies and record every spike.
 
@@ -411,6 +412,8 @@ class Emulator:
             Sampling interval [s]; every step by default.
         learn
             Learn-enable line of each run.
+        active
+            Runs that take part; the others keep their state and their time.
 
         Returns
         -------
@@ -436,7 +439,12 @@ class Emulator:
         n_samples = steps(duration, self.dt) // stride
         values = np.zeros((self.n_runs, len(index), n_samples), self.state.dtype)
         window = self.advance(
-            events, duration, record=True, learn=learn, probes=Probes(index, stride if len(index) else 0, values)
+            events,
+            duration,
+            record=True,
+            learn=learn,
+            active=active,
+            probes=Probes(index, stride if len(index) else 0, values),
         )
         sampled = dict(zip(fields, np.split(values.astype(float), max(len(fields), 1), axis=1), strict=False))
         shown = {name: self._probe(name, sampled, neurons) for name in probes}

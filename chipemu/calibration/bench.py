@@ -7,6 +7,7 @@ import numpy as np
 
 from chipemu.chip import Chip
 from chipemu.emulator import DEFAULT_DT, Emulator
+from chipemu.kernels.run import Events
 from chipemu.mapping import MappedNetwork, map_network
 from chipemu.mapping.placement import Placement
 from chipemu.network import RECEPTORS, Network
@@ -68,7 +69,21 @@ class Bench:
         -------
         (chip, core) mean rate of the core's neurons [Hz], without those left out; NaN for cores without neurons
         """
-        emulator, n = self.emulator, self.emulator.n_runs
+        mean = self._by_core(self.counts(drives, window=window, active=active)) / self._n_per_core / window
+        mean[:, [p is None for p in self.mapped.core_point]] = np.nan
+        return mean
+
+    def counts(self, drives, *, window: float = WINDOW, active: np.ndarray | None = None) -> np.ndarray:
+        """Spikes in the window of the same trial, (chip, neuron)."""
+        emulator = self.emulator
+        for duration in (SETTLE, window):
+            count = emulator.advance(self.events(drives, duration, active), duration, active=active).count
+        self._fired |= count > 0
+        return count
+
+    def events(self, drives, duration: float, active: np.ndarray | None = None) -> Events:
+        """Input of one trial: regular trains, spread evenly over the generators of a receptor."""
+        n = self.emulator.n_runs
         rates = np.zeros((n, self.mapped.n_sources))
         phase = np.zeros_like(rates)
         for group in self.mapped.network.source_groups:
@@ -79,13 +94,7 @@ class Bench:
             phase[:, part] = np.arange(group.n) / group.n
         if active is not None:
             rates[~active] = 0.0
-        for duration in (SETTLE, window):
-            events = regular(rates, duration, DEFAULT_DT, phase)
-            count = emulator.advance(events, duration, active=active).count
-        self._fired |= count > 0
-        mean = self._by_core(count) / self._n_per_core / window
-        mean[:, [p is None for p in self.mapped.core_point]] = np.nan
-        return mean
+        return regular(rates, duration, DEFAULT_DT, phase)
 
     def _by_core(self, values: np.ndarray) -> np.ndarray:
         core = self.mapped.address[:, 0]

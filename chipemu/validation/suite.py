@@ -7,6 +7,7 @@ from chipemu.device import load_device
 from chipemu.errors import UnknownNameError
 from chipemu.validation import (
     budget,
+    calibration,
     defects,
     drift,
     mismatch,
@@ -31,6 +32,7 @@ SUBJECTS: dict[str, Measure] = {
     "budget": budget.run,
     "temperature": temperature.run,
     "drift": drift.run,
+    "calibration": calibration.run,
     "defects": defects.run,
     "power": power.run,
     "store": store.run,
