@@ -77,11 +77,7 @@ def calibrate(
         notes = nominal.unobserved if nominal else {}
         return Calibration(tuple(chips), points, start, QUANTITIES, unknown, unknown.copy(), none, notes)
     dies = Bench(chips, wire_bench(mapped, nominal.used), points, seed=seed, setting=start)
-    trials = _Trials(dies, nominal, mapped)
-    # a laboratory knows whether its kind of chip can have dead neurons, not which
-    can_be_dead = imperfect & np.array([chip.defects.can_kill_neurons for chip in chips])
-    if can_be_dead.any():
-        trials.call_the_roll(can_be_dead)
+    trials = _Trials(dies, nominal, mapped, chips)
     knobs = Knobs(chips, start, nominal.knobs)
     before, search = _search(trials, knobs, nominal.slopes(mapped), imperfect, most_steps)
     setting, _ = knobs.setting(search.best)
@@ -195,19 +191,17 @@ class _Nominal:
 
 
 class _Trials:
-    """One trial a quantity on every die, and how many each die has had."""
+    """One trial a quantity on every die, and how many each die has had.
 
-    def __init__(self, bench: Bench, nominal: _Nominal, mapped: MappedNetwork):
+    Neurons that stay silent in the whole first round are dead, and left out of the means from there on, on dies of a
+    kind of chip that can have dead neurons: a laboratory knows that much.
+    """
+
+    def __init__(self, bench: Bench, nominal: _Nominal, mapped: MappedNetwork, chips: Sequence[Chip]):
         self.bench, self._drives = bench, nominal.drives
         self.target = nominal.rates(mapped)
         self.count = np.zeros(bench.emulator.n_runs, np.int64)
-
-    def call_the_roll(self, active: np.ndarray) -> None:
-        """Find the silent neurons of dies ``active`` (chip,) in one trial at the drive with the highest target."""
-        highest = np.nanmax(np.where(np.isnan(self.target), -1.0, self.target), axis=0)
-        self.bench.measure([self._drives[int(highest.argmax())]], active=active)
-        self.bench.leave_out_silent()
-        self.count += active
+        self._roll = np.array([chip.defects.can_kill_neurons for chip in chips])
 
     def measure(self, active: np.ndarray) -> np.ndarray:
         """(chip, core, quantity) rates [Hz]; dies that are not ``active`` (chip,) stand still and show NaN."""
@@ -216,4 +210,6 @@ class _Trials:
             if drive:
                 rates[active, :, q] = self.bench.measure([drive], active=active)[active]
                 self.count += active
-        return rates
+        first = self._roll & active
+        self._roll = self._roll & ~active
+        return rates * self.bench.leave_out_silent(first)[..., None] if first.any() else rates

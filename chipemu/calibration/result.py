@@ -98,6 +98,8 @@ def die_hash(chip: Chip) -> str:
         for name in sorted(factors):
             digest.update(name.encode() + np.ascontiguousarray(factors[name]).tobytes())
     digest.update(bytes([chip.applied.on("bias_quantisation")]))
+    if chip.dead_neurons.any():
+        digest.update(chip.dead_neurons.tobytes())
     return digest.hexdigest()
 
 

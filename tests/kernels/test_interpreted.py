@@ -56,3 +56,4 @@ def test_integers_and_random_words_are_equal(compiled, interpreted):
 
 def test_normals_agree(compiled, interpreted):
     np.testing.assert_allclose(compiled["normals_float64"], interpreted["normals_float64"], rtol=1e-12)
+    np.testing.assert_array_equal(compiled["uniforms_float64"], interpreted["uniforms_float64"])
