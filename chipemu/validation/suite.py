@@ -5,7 +5,20 @@ from pathlib import Path
 
 from chipemu.device import load_device
 from chipemu.errors import UnknownNameError
-from chipemu.validation import drift, mismatch, noise, soma, synapse, temperature, timestep
+from chipemu.validation import (
+    budget,
+    defects,
+    drift,
+    mismatch,
+    noise,
+    power,
+    soma,
+    spread,
+    store,
+    synapse,
+    temperature,
+    timestep,
+)
 from chipemu.validation.check import Check, Measure
 
 SUBJECTS: dict[str, Measure] = {
@@ -14,8 +27,13 @@ SUBJECTS: dict[str, Measure] = {
     "timestep": timestep.run,
     "noise": noise.run,
     "mismatch": mismatch.run,
+    "spread": spread.run,
+    "budget": budget.run,
     "temperature": temperature.run,
     "drift": drift.run,
+    "defects": defects.run,
+    "power": power.run,
+    "store": store.run,
 }
 
 
