@@ -105,9 +105,10 @@ class Mismatch:
 class Noise:
     """Noise in time: factor on kT/C, relative noise of the soma's input current and its time constant [s].
 
-    Flicker of every current: S_VG = ``flicker_K`` / ``flicker_C_gate`` / f^``flicker_exponent`` on a gate, K in J (V^2 F)
-    at 1 Hz, gate capacitance in F, from ``flicker_low`` to ``flicker_high`` [Hz]. Supply: relative noise that all
-    currents of a core share, and its time constant [s]. An event is lost with probability ``event_loss``, and held back by ``event_jitter`` on average [s].
+    Flicker of every current, on the gate of its transistor: S_VG = ``flicker_K`` / ``flicker_C_gate`` / f^``exponent``,
+    K [J, that is V^2 F] at 1 Hz and the gate's capacitance [F], from ``flicker_low`` to ``flicker_high`` [Hz]. Supply:
+    relative noise that all currents of a core share, and its time constant [s]. An event is lost with probability
+    ``event_loss``, and held back by ``event_jitter`` on average [s].
     """
 
     thermal_eta: float = 0.0
