@@ -107,12 +107,22 @@ class Mismatch:
 class Noise:
     """Noise in time: factor on kT/C, relative noise of the soma's input current and its time constant [s].
 
-    An event is lost with probability ``event_loss``, and held back by ``event_jitter`` on average [s].
+    Flicker of every current, on the gate of its transistor: S_VG = ``flicker_K`` / ``flicker_C_gate`` / f^``exponent``,
+    K [J, that is V^2 F] at 1 Hz and the gate's capacitance [F], from ``flicker_low`` to ``flicker_high`` [Hz]. Supply:
+    relative noise that all currents of a core share, and its time constant [s]. An event is lost with probability
+    ``event_loss``, and held back by ``event_jitter`` on average [s].
     """
 
     thermal_eta: float = 0.0
     input_std: float = 0.0
     input_tau: float = 5e-3
+    flicker_K: float = 0.0
+    flicker_C_gate: float = 17e-15
+    flicker_exponent: float = 1.0
+    flicker_low: float = 0.01
+    flicker_high: float = 50.0
+    supply_std: float = 0.0
+    supply_tau: float = 10e-3
     event_jitter: float = 0.0
     event_loss: float = 0.0
 
