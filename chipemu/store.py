@@ -12,6 +12,8 @@ the time since (age), and every event reads it with noise (read).
 Formulas only, in SI, with g = G_target / G_max; a device file gives their coefficients. Time counts from t_0 after the
 write: t = t_0 + time since the write, so that a law holds from the write on.
 
+The scale of the effect `conductance_drift` multiplies nu and every added deviation.
+
 Not modelled: pulse-by-pulse programming with verification, its time and energy, wear, stuck cells, wire resistance, and
 the slow part of 1/f noise (every event draws its read noise anew).
 """
@@ -20,6 +22,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+
+from chipemu.errors import InputError
 
 G_SMALLEST = 1e-7  # of G_max: below it a logarithm of g is taken here
 T_LAST = 1e9  # s, about 30 years: where a law that is a line in ln(t) ends
@@ -267,3 +271,15 @@ class Capacitor:
 
 
 WeightStore = Pcm | Rram | Cmo | Capacitor
+
+
+def check_age(duration: float) -> None:
+    """Refuse a time that no store can lie idle.
+
+    Raises
+    ------
+    InputError
+        If it is negative, or beyond the last time of the laws.
+    """
+    if not 0 <= duration <= T_LAST:
+        raise InputError(f"age of {duration:g} s is not usable; allowed 0 s to {T_LAST:g} s, about 30 years")
