@@ -60,7 +60,7 @@ def noise_growth(t: np.ndarray, t_read: float) -> np.ndarray:
     Examples
     --------
     >>> round(float(noise_growth(20.0, 250e-9)), 3)
-    4.183
+    4.184
     """
     if t_read == 0:
         return np.ones_like(np.asarray(t, float))

@@ -29,7 +29,7 @@ class StoredWeights:
 
         Examples
         --------
-        >>> from chipemu import Network, load_device, map_network, sample_chip
+        >>> from chipemu import Emulator, Network, load_device, map_network, sample_chip
         >>> device, net = load_device("memristive"), Network("one")
         >>> source, cells = net.sources("in", 1), net.population("cells", 4, point="output")
         >>> _ = net.project_signed(source, cells, positive="ampa", negative="gaba_b", name="w", store="plastic")
