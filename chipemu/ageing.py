@@ -12,7 +12,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chipemu.errors import InputError
+from chipemu.units import show
+
+OLDEST = 1e9  # s, about 30 years: a law that is a line in ln(t) ends somewhere
 DRIFT_KINDS = ("ornstein-uhlenbeck", "random-walk")
+
+
+def check_age(duration: float, elapsed: float = 0.0) -> None:
+    """Refuse a time that a die cannot lie idle: negative, or to an age beyond that of the laws of drift.
+
+    Raises
+    ------
+    InputError
+        With the time and the limit.
+    """
+    if not 0 <= duration <= OLDEST - elapsed:
+        raise InputError(
+            f"a wait of {show(duration, 's')} is out of range for a die of {show(elapsed, 's')}; allowed from 0 s to an "
+            f"age of {show(OLDEST, 's')}, about 30 years"
+        )
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from chipemu.ageing import wander
+from chipemu.ageing import check_age, wander
 from chipemu.defects import Defects
 from chipemu.device import DeviceSpec
 from chipemu.effects import EFFECTS, Switches, switches
@@ -22,8 +22,6 @@ from chipemu.spread import neuron_factors, relative_sigma
 from chipemu.temperature import ROOM, bias_ratio, leakage_ratio
 from chipemu.transistor import check_choice
 from chipemu.units import in_si, show, thermal_voltage
-
-OLDEST = 100 * 365.25 * 86400.0  # s
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,11 +88,7 @@ class Chip:
         (604800.0, 0.042)
         """
         duration = in_si(duration, "s", where="age")
-        if not 0 <= duration <= OLDEST - self.elapsed:
-            raise InputError(
-                f"a wait of {show(duration, 's')} is out of range for a die of {show(self.elapsed, 's')}; allowed from "
-                f"0 s to an age of {show(OLDEST, 's')} (100 years)"
-            )
+        check_age(duration, self.elapsed)
         if duration == 0:
             return self
         return replace(self, elapsed=self.elapsed + duration, wandered=self._wander(duration), n_waits=self.n_waits + 1)

@@ -12,6 +12,8 @@ the time since (age), and every event reads it with noise (read).
 Formulas only, in SI, with g = G_target / G_max; a device file gives their coefficients. Time counts from t_0 after the
 write: t = t_0 + time since the write, so that a law holds from the write on.
 
+The scale of the effect `conductance_drift` multiplies nu and every added deviation.
+
 Not modelled: pulse-by-pulse programming with verification, its time and energy, wear, stuck cells, wire resistance, and
 the slow part of 1/f noise (every event draws its read noise anew).
 """
@@ -21,8 +23,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from chipemu.ageing import OLDEST
+
 G_SMALLEST = 1e-7  # of G_max: below it a logarithm of g is taken here
-T_LAST = 1e9  # s, about 30 years: where a law that is a line in ln(t) ends
 
 
 class Laws(NamedTuple):
@@ -56,7 +59,7 @@ def noise_growth(t: np.ndarray, t_read: float) -> np.ndarray:
     Examples
     --------
     >>> round(float(noise_growth(20.0, 250e-9)), 3)
-    4.183
+    4.184
     """
     if t_read == 0:
         return np.ones_like(np.asarray(t, float))
@@ -220,7 +223,7 @@ class Cmo(_Pair):
     def laws(self, code_max: int) -> Laws:
         """The laws for codes 0 to ``code_max``."""
         step, target = self.step(code_max), self.target(code_max)
-        knot = np.array([0.0, np.log(1 + T_LAST / self.t_0)])
+        knot = np.array([0.0, np.log(1 + OLDEST / self.t_0)])
         mean = self.drift_mean * knot / step
         sigma = (self.drift_sigma[0] * knot + self.drift_sigma[1]) / step
         shift = np.tile(np.stack([mean, sigma], axis=1), (len(target), 1, 1))

@@ -68,7 +68,7 @@ def test_an_aged_emulator_has_other_biases_and_neurons_at_rest(device):
     [
         ("3", UnitError, "age: '3' is not usable"),
         (-1.0, InputError, "out of range"),
-        ("4800 weeks", InputError, "100 years"),
+        ("900 weeks", InputError, "about 30 years"),
         (float("nan"), InputError, "out of range"),
     ],
 )

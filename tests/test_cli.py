@@ -204,6 +204,8 @@ def test_broken_study_file_is_exit_code_2(old, new, texts, chipemu, toml_file):
         ("learn binary --temperature 900K", ("900 K", "450 K")),
         ("learn binary --age 7", ("--age", "20 ms")),
         ("learn binary --age -1s", ("--age", "0 s and above")),
+        ("learn binary --age 1e12s", ("1e+12 s", "30 years")),
+        ("learn binary --device memristive --compensate", ("drift compensation", "give --age")),
         ("learn binary --compensate", ("drift compensation", "--device memristive")),
         ("learn binary --device memristive --where host --compensate", ("drift compensation", "at the host")),
         ("learn binary --target-rate 40", ("--target-rate", "50 Hz")),

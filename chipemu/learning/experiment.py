@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from chipemu.ageing import check_age
 from chipemu.calibration import Calibration, calibrate, carry_over
 from chipemu.chip import Chip, sample_chip
 from chipemu.effects import switches
@@ -78,7 +79,7 @@ def learn(settings: Settings, tick: Tick | None = None) -> xr.Dataset:
     """
     if settings.split not in ("validation", "test"):
         raise InputError(f"split is '{settings.split}'; allowed 'validation' or 'test'")
-    _check_compensation(settings)
+    _check_ageing(settings)
     if host_rule(settings).weights == "tied" and place(settings)[1] == "chip":
         raise InputError(
             "tied weights need one shadow at the host; plastic synapses learn each on its own. Use --where host"
@@ -90,14 +91,17 @@ def learn(settings: Settings, tick: Tick | None = None) -> xr.Dataset:
     return charge(merge_folds(results), laboratory.ledger)
 
 
-def _check_compensation(settings: Settings) -> None:
-    """Refuse a compensation that has nothing to compensate, before any work is done."""
+def _check_ageing(settings: Settings) -> None:
+    """Refuse an impossible age, and a compensation that has nothing to compensate, before any work is done."""
+    check_age(settings.age)
     device, where = place(settings)
     if settings.compensate and (where != "chip" or isinstance(device.store, Capacitor | None)):
         raise InputError(
             f"drift compensation is for memristive weights that learn on the chip; {device.name} ({device.path}) "
             f"learns at the {where} or keeps its weights otherwise. Use --device memristive"
         )
+    if settings.compensate and settings.age == 0:
+        raise InputError("drift compensation compares weights before and after an idle time; give --age, e.g. '1 week'")
 
 
 def _named(tick: Tick, number: int, n_folds: int) -> Tick:
