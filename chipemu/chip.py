@@ -144,14 +144,19 @@ class Chip:
         reference
             (core,) that temperature [K].
         """
-        law, generator, flows = self.device.temperature, self.device.bias_generator, asked
+        law, flows = self.device.temperature, asked
         if law is not None and self.applied.on("temperature"):
             flows = flows * bias_ratio(law, self.device.circuit["kappa"], name, asked, self.temperature, reference)
         if name in self.wandered:
             flows = flows * np.exp(self.wandered[name])
-        # exact currents (no codes) know no floor either: zero amperes are off
+        return np.maximum(flows, self.bias_floor)
+
+    @property
+    def bias_floor(self) -> float:
+        """Smallest current of a bias [A]; exact currents (no codes) know no floor: zero amperes are off."""
+        generator = self.device.bias_generator
         coded = generator is not None and self.applied.on("bias_quantisation")
-        return np.maximum(flows, generator.floor * self.leakage) if coded else flows
+        return generator.floor * self.leakage if coded else 0.0
 
     def flowing(self, parameter: str, current: np.ndarray, address: np.ndarray) -> np.ndarray:
         """Currents of some neurons [A] whose cores send them ``current`` [A]; ``address`` is (n, 2) core, neuron.

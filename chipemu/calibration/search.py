@@ -4,7 +4,7 @@ The lab knows its chip's design, so the first slopes d ln(rate) / d ln(current) 
 then corrects them (Broyden's update), because a core that sits at half its gain has other slopes than that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,10 +37,18 @@ class Knobs:
     chips : dies
     start : setting to begin with
     names : biases that are turned
+    groups : bias -> biases that move with it, in proportion
     """
 
-    def __init__(self, chips: Sequence[Chip], start: BiasSetting, names: Sequence[str]):
+    def __init__(
+        self,
+        chips: Sequence[Chip],
+        start: BiasSetting,
+        names: Sequence[str],
+        groups: Mapping[str, Sequence[str]] | None = None,
+    ):
         self._chips, self._start = chips, start
+        self._members = [[start.index(member) for member in (groups or {}).get(name, ())] for name in names]
         self._index = [start.index(name) for name in names]
         with np.errstate(divide="ignore"):
             self.start = np.log(start.currents[:, :, self._index])
@@ -52,9 +60,12 @@ class Knobs:
         for c, chip in enumerate(self._chips):
             for core, knob in zip(*np.nonzero(x[c] != self.start[c]), strict=True):
                 b = self._index[knob]
-                code, current = _generate(chip, float(np.exp(x[c, core, knob])))
+                code, current = generate(chip, float(np.exp(x[c, core, knob])))
                 codes[c, core, b], currents[c, core, b] = code, current
                 got[c, core, knob] = np.log(current)
+                for member in self._members[knob]:
+                    wanted = self._start.currents[c, core, member] * current / self._start.currents[c, core, b]
+                    codes[c, core, member], currents[c, core, member] = generate(chip, float(wanted))
         return replace(self._start, codes=codes, currents=currents), got
 
     def bounded(self, x: np.ndarray) -> np.ndarray:
@@ -72,7 +83,8 @@ def _generator(chip: Chip):
     return chip.device.bias_generator if chip.applied.on("bias_quantisation") else None
 
 
-def _generate(chip: Chip, wanted: float) -> tuple[tuple[int, int], float]:
+def generate(chip: Chip, wanted: float) -> tuple[tuple[int, int], float]:
+    """Code of a die's bias generators that comes nearest to a current [A], and what it asks for."""
     generator = _generator(chip)
     if generator is None:
         return (-1, -1), wanted

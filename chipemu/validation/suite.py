@@ -7,17 +7,20 @@ from chipemu.device import load_device
 from chipemu.errors import UnknownNameError
 from chipemu.validation import (
     budget,
+    calibration,
     defects,
     drift,
     mismatch,
     noise,
     power,
     soma,
+    spectra,
     spread,
     store,
     synapse,
     temperature,
     timestep,
+    transit,
 )
 from chipemu.validation.check import Check, Measure
 
@@ -26,11 +29,14 @@ SUBJECTS: dict[str, Measure] = {
     "synapse": synapse.run,
     "timestep": timestep.run,
     "noise": noise.run,
+    "spectra": spectra.run,
+    "transit": transit.run,
     "mismatch": mismatch.run,
     "spread": spread.run,
     "budget": budget.run,
     "temperature": temperature.run,
     "drift": drift.run,
+    "calibration": calibration.run,
     "defects": defects.run,
     "power": power.run,
     "store": store.run,
