@@ -19,6 +19,8 @@ CELSIUS = 273.15
 _AXIS = {
     "mismatch_scale": "mismatch scale (1 = device file)",
     "noise_scale": "noise scale (1 = device file)",
+    "mismatch_model": "size of the spread",
+    "corner": "process corner",
     "temperature": "temperature (°C)",
     "age": "time since calibration (s)",
     "eta": "learning rate (1)",
