@@ -202,6 +202,8 @@ def test_broken_study_file_is_exit_code_2(old, new, texts, chipemu, toml_file):
         ("learn binary --eta inf", ("--eta", "finite")),
         ("learn binary --temperature 25", ("--temperature", "25 degC")),
         ("learn binary --temperature 900K", ("900 K", "450 K")),
+        ("learn binary --calibrate-at 900K", ("900 K", "450 K")),
+        ("learn binary --device per-neuron --leak-choice", ("per-neuron", "trim their leak")),
         ("learn binary --age 7", ("--age", "20 ms")),
         ("learn binary --age -1s", ("--age", "0 s and above")),
         ("learn binary --compensate", ("drift compensation", "--device memristive")),
