@@ -229,7 +229,8 @@ class Chip:
 
     def __str__(self) -> str:
         lines = [
-            f"die {self.seed} of {self.device.name} at {show(self.temperature, 'K')}, {show(self.elapsed, 's')} old",
+            f"die {self.seed} of {self.device.name} at {show(self.temperature, 'K')}, {show(self.elapsed, 's')} old, "
+            f"corner {self.corner}, spread {'by geometry' if self.mismatch_model == 'geometry' else 'as measured'}",
             "  effect                  scale  unit",
         ]
         for name, effect in EFFECTS.items():

@@ -105,11 +105,26 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Noise:
-    """Noise in time: factor on kT/C, relative noise of the soma's input current and its time constant [s]."""
+    """Noise in time: factor on kT/C, relative noise of the soma's input current and its time constant [s].
 
-    thermal_eta: float
-    input_std: float
-    input_tau: float
+    Flicker of every current, on the gate of its transistor: S_VG = ``flicker_K`` / ``flicker_C_gate`` / f^``exponent``,
+    K [J, that is V^2 F] at 1 Hz and the gate's capacitance [F], from ``flicker_low`` to ``flicker_high`` [Hz]. Supply:
+    relative noise that all currents of a core share, and its time constant [s]. An event is lost with probability
+    ``event_loss``, and held back by ``event_jitter`` on average [s].
+    """
+
+    thermal_eta: float = 0.0
+    input_std: float = 0.0
+    input_tau: float = 5e-3
+    flicker_K: float = 0.0
+    flicker_C_gate: float = 17e-15
+    flicker_exponent: float = 1.0
+    flicker_low: float = 0.01
+    flicker_high: float = 50.0
+    supply_std: float = 0.0
+    supply_tau: float = 10e-3
+    event_jitter: float = 0.0
+    event_loss: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -339,7 +354,7 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         biases=FrozenMap(biases),
         circuit=FrozenMap(_values(checked.circuit)),
         mismatch=_mismatch(checked.mismatch, [name for name, entry in biases.items() if entry.parameter]),
-        noise=Noise(**_values(checked.noise)) if checked.noise else Noise(0.0, 0.0, 5e-3),
+        noise=Noise(**_values(checked.noise)) if checked.noise else Noise(),
         temperature=_temperature(checked.temperature),
         drift=Drift(**_values(checked.drift)) if checked.drift else None,
         trim=Trim(**_values(checked.trim)) if checked.trim else None,

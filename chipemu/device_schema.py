@@ -26,6 +26,7 @@ from chipemu.device_fields import (
     quantity,
     unknown,
 )
+from chipemu.quantity import Quantity
 from chipemu.store_schema import StoreSection
 from chipemu.temperature import BIAS_KINDS
 from chipemu.transistor import CHANNELS
@@ -200,12 +201,24 @@ class TransistorSection(Section):
         return self
 
 
+_ABSENT = ("assumed", "not in the file")
+
+
 class NoiseSection(Section):
-    """Noise, which varies in time."""
+    """Noise, which varies in time; a device without flicker, supply noise, jitter or loss leaves those keys out."""
 
     thermal_eta: quantity("", 0.0, 100.0, "1.0")
     input_std: quantity("", 0.0, 0.02, "0.01")
     input_tau: quantity("s", 1e-5, 10.0, '"5 ms"')
+    flicker_K: quantity("J", 0.0, 1e-21, '"1e-24 J"') = Quantity(0.0, "J", *_ABSENT)
+    flicker_C_gate: quantity("F", 1e-17, 1e-11, '"17 fF"') = Quantity(17e-15, "F", *_ABSENT)
+    flicker_exponent: quantity("", 0.7, 1.3, "1.0") = Quantity(1.0, "", *_ABSENT)
+    flicker_low: quantity("Hz", 1e-3, 1.0, '"0.01 Hz"') = Quantity(0.01, "Hz", *_ABSENT)
+    flicker_high: quantity("Hz", 10.0, 100.0, '"50 Hz"') = Quantity(50.0, "Hz", *_ABSENT)
+    supply_std: quantity("", 0.0, 0.03, "0.002") = Quantity(0.0, "", *_ABSENT)
+    supply_tau: quantity("s", 1e-3, 10.0, '"10 ms"') = Quantity(10e-3, "s", *_ABSENT)
+    event_jitter: quantity("s", 0.0, 50e-6, '"1 us"') = Quantity(0.0, "s", *_ABSENT)
+    event_loss: quantity("", 0.0, 0.01, "1e-4") = Quantity(0.0, "", *_ABSENT)
 
 
 class TemperatureSection(Section):

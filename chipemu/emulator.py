@@ -21,7 +21,9 @@ from chipemu.mapping import MappedNetwork
 from chipemu.parameters import PADDING, BiasSetting, load_points, neuron_fields, nominal_charge, point_setting
 from chipemu.power import event_energy, warn_if_busy
 from chipemu.recording import build_dataset, probe_fields, probe_values
+from chipemu.slow_noise import build_slow, set_weights, start
 from chipemu.stimulus import EventList, check_events, regular, steps
+from chipemu.transit import build_transit, clear
 from chipemu.units import PA, show, thermal_voltage
 from chipemu.weight_memory import TrainedImage, WeightMemory
 from chipemu.wiring import Lanes
@@ -112,6 +114,8 @@ class Emulator:
         self._memory = WeightMemory(
             mapped, self._lanes, chips, len(noise_seeds), dt, dtype, step=self.step, keys=self._keys
         )
+        self._slow = build_slow(chips, len(noise_seeds), self._lanes, self._keys, dt, dtype)
+        self._transit = build_transit(mapped, self._lanes, chips, len(noise_seeds), self._memory.wiring, dt, dtype)
         self._floor = np.zeros((self.n_runs, 2), dtype)
         self.state = np.zeros((self.n_runs, self._lanes.n_lanes * N_FIELDS), dtype)
         self._pending = np.zeros((self.n_runs, self._lanes.n_lanes // LANES), np.int32)
@@ -142,11 +146,15 @@ class Emulator:
         before = self.chips[0].elapsed
         self._turn_into([chip.age(duration) for chip in self.chips])
         self._memory.age(self.chips[0].elapsed - before)
+        start(
+            self._slow, np.repeat([chip.n_waits for chip in self.chips], len(self.noise_seeds)), self._lanes, self._keys
+        )
         self._set_initial_state()
 
     def _turn_into(self, chips: Sequence[Chip]) -> None:
         self.chips = tuple(chips)
         self._set_floor()
+        set_weights(self._slow, self.chips, len(self.noise_seeds))
         self.set_biases(self.setting)
 
     def _set_floor(self) -> None:
@@ -157,11 +165,13 @@ class Emulator:
 
     def _set_initial_state(self) -> None:
         self._pending[:] = 0
+        clear(self._transit)
         fields = self.state.reshape(self.n_runs, -1, N_FIELDS, LANES)
         fields[:, :, : at.N_STATE] = 0.0
         fields[:, :, at.I_SYN : at.I_SYN + 4] = self._floor[:, None, None, :1]
         fields[:, :, at.Y] = self._floor[:, None, 1:]
         fields[:, :, at.I_AHP] = self._floor[:, None, :1]
+        fields[:, :, (at.SLOW_INPUT, at.SLOW_LEAK)] = 1.0
 
     def set_biases(self, setting: BiasSetting) -> None:
         """Tell the bias generators of every die; the state of the neurons goes on."""
@@ -170,9 +180,8 @@ class Emulator:
         for c, chip in enumerate(self.chips):
             fields = neuron_fields(chip, self.mapped, self.points, setting, c, self.dt)
             self._warn_if_coarse(fields, self._silenced(c, fields))
-            for field in range(at.N_STATE, at.N_FIELDS):
+            for field, value in fields.items():
                 padding = PADDING.get(field, 0.0)
-                value = fields[field]
                 self._lanes.set_field(self.state, field, slice(c * seeds, (c + 1) * seeds), value, padding)
 
     def _silenced(self, c: int, fields: Mapping[int, np.ndarray]) -> np.ndarray:
@@ -342,8 +351,8 @@ class Emulator:
         noisy = any(chip.applied.on("thermal_noise") or chip.applied.on("input_noise") for chip in self.chips)
         run_dies(
             self.state, self._pending, self._lanes.address, Clock(self.step, active, n_steps, noisy), self._keys,
-            self._floor, self._memory.wiring, self._memory.amplitude, events,
-            self._memory.plastic, self._memory.cells, spikes, probes,
+            self._floor, self._slow, self._memory.wiring, self._memory.amplitude, events,
+            self._memory.plastic, self._memory.cells, self._transit, spikes, probes,
         )  # fmt: skip
         self.step += n_steps * active
         self._check_state()

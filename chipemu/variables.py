@@ -62,6 +62,8 @@ FACTORS = {
         Variable("levels", ("levels",), "1", "index", "weight levels"),
         Variable("mismatch_scale", ("mismatch_scale",), "1", "real", "factor on the standard deviation of mismatch"),
         Variable("noise_scale", ("noise_scale",), "1", "real", "factor on the amplitude of temporal noise"),
+        Variable("mismatch_model", ("mismatch_model",), "", "text", "size of within-core spread: measured or geometry"),
+        Variable("corner", ("corner",), "", "text", "process corner of n- and p-channel: T, S or F each"),
         Variable("temperature", ("temperature",), "K", "real", "temperature of the die"),
         Variable("age", ("age",), "s", "real", "time since calibration"),
         Variable("eta", ("eta",), "1", "real", "learning rate"),

@@ -100,13 +100,18 @@ class Bench:
         core = self.mapped.address[:, 0]
         return np.stack([np.bincount(core, row, self._n_per_core.shape[1]) for row in values])
 
-    def leave_out_silent(self) -> None:
-        """Take means over the neurons that have fired in any trial so far, on cores where most of them have.
+    def leave_out_silent(self, dies: np.ndarray) -> np.ndarray:
+        """Take means of some dies (chip,) over the neurons that have fired so far, on cores where most of them have.
 
         A dead neuron would pull the mean of its core down, and its living neighbours would be tuned up for it.
+
+        Returns
+        -------
+        (chip, core) factor by which means of earlier trials rise, because the neurons left out gave them no spike
         """
-        fired = self._by_core(self._fired)
-        self._n_per_core = np.where(2 * fired > self._n_per_core, fired, self._n_per_core)
+        before, fired = self._n_per_core, self._by_core(self._fired)
+        self._n_per_core = np.where(dies[:, None] & (2 * fired > before), fired, before)
+        return before / self._n_per_core
 
     def set_biases(self, setting: BiasSetting) -> None:
         """Tell the bias generators of every die."""

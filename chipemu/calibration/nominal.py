@@ -105,19 +105,17 @@ class Nominal:
 
 
 class Trials:
-    """One trial a quantity on every die, and how many each die has had."""
+    """One trial a quantity on every die, and how many each die has had.
+
+    Neurons that stay silent in the whole first round are dead, and left out of the means from there on, on dies of a
+    kind of chip that can have dead neurons: a laboratory knows that much.
+    """
 
     def __init__(self, bench: Bench, nominal: Nominal, mapped: MappedNetwork):
         self.bench, self.mapped, self._drives = bench, mapped, nominal.drives
         self.target = nominal.rates(mapped)
         self.count = np.zeros(bench.emulator.n_runs, np.int64)
-
-    def call_the_roll(self, active: np.ndarray) -> None:
-        """Find the silent neurons of dies ``active`` (chip,) in one trial at the drive with the highest target."""
-        highest = np.nanmax(np.where(np.isnan(self.target), -1.0, self.target), axis=0)
-        self.bench.measure([self._drives[int(highest.argmax())]], active=active)
-        self.bench.leave_out_silent()
-        self.count += active
+        self._roll = np.array([chip.defects.can_kill_neurons for chip in bench.emulator.chips])
 
     def measure(self, active: np.ndarray) -> np.ndarray:
         """(chip, core, quantity) rates [Hz]; dies that are not ``active`` (chip,) stand still and show NaN."""
@@ -126,4 +124,6 @@ class Trials:
             if drive:
                 rates[active, :, q] = self.bench.measure([drive], active=active)[active]
                 self.count += active
-        return rates
+        first = self._roll & active
+        self._roll = self._roll & ~active
+        return rates * self.bench.leave_out_silent(first)[..., None] if first.any() else rates

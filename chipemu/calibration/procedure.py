@@ -86,10 +86,6 @@ def calibrate(
         return Calibration(tuple(chips), points, start, QUANTITIES, unknown, unknown.copy(), none, notes)
     dies = Bench(chips, wire_bench(mapped, nominal.used), points, seed=seed, setting=start)
     trials = Trials(dies, nominal, mapped)
-    # a laboratory knows whether its kind of chip can have dead neurons, not which
-    can_be_dead = imperfect & np.array([chip.defects.can_kill_neurons for chip in chips])
-    if can_be_dead.any():
-        trials.call_the_roll(can_be_dead)
     before = trials.measure(imperfect)
     trimmer = nominal.trimmer(dies, imperfect)
     chooser = LeakChooser(trials, nominal, imperfect) if leak_choice else None

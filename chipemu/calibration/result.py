@@ -105,6 +105,9 @@ def die_hash(chip: Chip) -> str:
         for name in sorted(factors):
             digest.update(name.encode() + np.ascontiguousarray(factors[name]).tobytes())
     digest.update(bytes([chip.applied.on("bias_quantisation")]) + f"{chip.mismatch_model} {chip.corner}".encode())
+    digest.update(bytes([chip.applied.on("bias_quantisation")]))
+    if chip.dead_neurons.any():
+        digest.update(chip.dead_neurons.tobytes())
     return digest.hexdigest()
 
 

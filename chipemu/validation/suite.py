@@ -14,11 +14,13 @@ from chipemu.validation import (
     noise,
     power,
     soma,
+    spectra,
     spread,
     store,
     synapse,
     temperature,
     timestep,
+    transit,
 )
 from chipemu.validation.check import Check, Measure
 
@@ -27,6 +29,8 @@ SUBJECTS: dict[str, Measure] = {
     "synapse": synapse.run,
     "timestep": timestep.run,
     "noise": noise.run,
+    "spectra": spectra.run,
+    "transit": transit.run,
     "mismatch": mismatch.run,
     "spread": spread.run,
     "budget": budget.run,

@@ -14,7 +14,7 @@ from chipemu.validation.check import COLUMNS, Target, target, targets
 from chipemu.validation.suite import SUBJECTS
 
 TABLES = ["soma", "synapse", "epsp_words", "mismatch", "spread", "budget", "rate_cv", "noise", "timestep", "defects"]
-TABLES += ["power", "temperature", "drift", "store"]
+TABLES += ["spectra", "transit", "power", "temperature", "drift", "store"]
 LAWS = ("lognormal", "SE2 boards", "beta-binomial", "binomial")  # rows without an operating point
 ROW_KEYS = ("name", "operating_point", "expected", "got", "tolerance", "unit", "source", "passed")
 
