@@ -154,7 +154,7 @@ def test_nine_of_ten_dies_reach_the_nominal_rates(name, n):
     mapped = map_network(build_circuit(load_task("yinyang"), where, Controller()).network, device)
     result = calibrate([sample_chip(device, seed) for seed in range(100, 100 + n)], mapped)
     assert result.success.mean() >= 0.9
-    assert result.trials.max() <= 150
+    assert result.trials.max() <= 151  # 24 steps and a last look at 6 quantities, and one call of the roll
     good = result.success
     for before, after in (
         (result.before[good, 0], result.after[good, 0]),

@@ -40,7 +40,8 @@ def carry_over(result: Calibration, chips: Sequence[Chip], mapped: MappedNetwork
 
     Examples
     --------
-    >>> from chipemu import Network, calibrate, load_device, map_network, sample_chip
+    >>> from chipemu import Network, load_device, map_network, sample_chip
+    >>> from chipemu.calibration import calibrate
     >>> device, net = load_device("dynapse1"), Network("one")
     >>> source, pop = net.sources("in", 1), net.population("cells", 4, point="output")
     >>> _ = net.project(source, pop, receptor="ampa", words=8)

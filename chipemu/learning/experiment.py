@@ -144,6 +144,8 @@ def _prepare(task: Task, settings: Settings, tick: Tick) -> _Laboratory:
 
 def _calibrate(chips: list[Chip], mapped: MappedNetwork, settings: Settings, tick: Tick) -> Calibration | None:
     if not switches(settings.without, settings.scale).on("calibration"):
+        if settings.calibrate_at is not None or settings.leak_choice:
+            raise InputError("calibration is switched off; --calibrate-at and --leak-choice are options of it")
         return None
     tick("calibrate", 0, 1)
     then = settings.calibrate_at

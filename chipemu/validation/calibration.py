@@ -116,7 +116,8 @@ def _unseen(result: Calibration, mapped: MappedNetwork, start: BiasSetting) -> d
     before, after = (unseen_rates(mapped, result.chips, s, result.points) for s in (start, result.setting))
     like = [sample_chip(mapped.device, chip.seed, without=_BETWEEN) for chip in result.chips]
     alike = unseen_rates(mapped, like, None, result.points)
-    spread = [rates.mean(-1).std(axis=(1, 2)).mean() for rates in (before, after)]
+    alive = after.any(axis=0)  # a dead neuron lowers the mean of its core and is not calibration's to mend
+    spread = [np.mean(rates, axis=-1, where=alive).std(axis=(1, 2)).mean() for rates in (before, after)]
     got = {f"{_MEANS}, drives never tried": float(spread[1] / spread[0])}
     if result.trimming is None:  # else neurons are meant to become more alike
         got["spread within a core over that of like cores, rate"] = float(np.median(cv(after) / cv(alike)))

@@ -146,7 +146,7 @@ def test_the_emulator_agrees_with_its_references(subject):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("device", ["dynapse1", "dynapse1-plastic", "ideal", *STORES])
+@pytest.mark.parametrize("device", ["dynapse1", "dynapse1-plastic", "ideal", "per-neuron", *STORES])
 def test_all_checks_pass_on_every_device(device):
     rows = run_checks(device)
     assert [row for row in rows if not row.passed] == []
