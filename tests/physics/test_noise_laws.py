@@ -12,7 +12,7 @@ from chipemu.validation.mismatch import cluster_cv, driven_rates, median_cv, mem
 from chipemu.validation.noise import closed_form_variance, thermal_variance
 from chipemu.validation.testbench import bench, cells, holding_current, set_dc, silence
 
-OTHERS = ("mismatch", "quantisation", "calibration")
+OTHERS = ("mismatch", "quantisation", "calibration", "flicker_noise", "supply_noise")
 
 
 @pytest.fixture(scope="module")
