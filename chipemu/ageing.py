@@ -29,8 +29,8 @@ def check_age(duration: float, elapsed: float = 0.0) -> None:
     """
     if not 0 <= duration <= OLDEST - elapsed:
         raise InputError(
-            f"a wait of {show(duration, 's')} is out of range for a die of {show(elapsed, 's')}; allowed from 0 s to an "
-            f"age of {show(OLDEST, 's')}, about 30 years"
+            f"a wait of {show(duration, 's')} is out of range for a die of {show(elapsed, 's')}; allowed from 0 s to "
+            f"an age of {show(OLDEST, 's')}, about 30 years"
         )
 
 
