@@ -43,11 +43,14 @@ class Slow(NamedTuple):
 
 @kernel
 def _draw(x, first, draw, keep, kick, addresses, lane_0, tick, key_a, key_b):
-    first = first & _INDEX
-    lane_0 = lane_0 & _INDEX
     m = _PER_DRAW * draw
+    first = (first + m * LANES) & _INDEX
+    lane_0 = lane_0 & _INDEX
+    # read before the loop: the compiler cannot know that writing x leaves them as they are
+    keep_0, keep_1, keep_2, keep_3 = keep[m], keep[m + 1], keep[m + 2], keep[m + 3]
+    kick_0, kick_1, kick_2, kick_3 = kick[m], kick[m + 1], kick[m + 2], kick[m + 3]
     for lane in range(LANES):
-        q = first + m * LANES + lane
+        q = first + lane
         a, b, c, d = philox(
             np.uint64(addresses[lane_0 + lane]),
             tick & _MASK,
@@ -58,10 +61,10 @@ def _draw(x, first, draw, keep, kick, addresses, lane_0, tick, key_a, key_b):
         )
         n0, n1 = normal_pair(a, b, x[q])
         n2, n3 = normal_pair(c, d, x[q])
-        x[q] = x[q] * keep[m] + kick[m] * n0
-        x[q + LANES] = x[q + LANES] * keep[m + 1] + kick[m + 1] * n1
-        x[q + 2 * LANES] = x[q + 2 * LANES] * keep[m + 2] + kick[m + 2] * n2
-        x[q + 3 * LANES] = x[q + 3 * LANES] * keep[m + 3] + kick[m + 3] * n3
+        x[q] = x[q] * keep_0 + kick_0 * n0
+        x[q + LANES] = x[q + LANES] * keep_1 + kick_1 * n1
+        x[q + 2 * LANES] = x[q + 2 * LANES] * keep_2 + kick_2 * n2
+        x[q + 3 * LANES] = x[q + 3 * LANES] * keep_3 + kick_3 * n3
 
 
 @kernel
@@ -69,6 +72,7 @@ def _draw_supply(x, first, keep, kick, addresses, lane_0, tick, key_a, key_b):
     # keyed by the core, so that every neuron of a core draws the same number
     first = first & _INDEX
     lane_0 = lane_0 & _INDEX
+    keep_s, kick_s = keep[SUPPLY], kick[SUPPLY]
     for lane in range(LANES):
         q = first + SUPPLY * LANES + lane
         a, b, _, _ = philox(
@@ -79,23 +83,30 @@ def _draw_supply(x, first, keep, kick, addresses, lane_0, tick, key_a, key_b):
             key_a,
             key_b,
         )
-        x[q] = x[q] * keep[SUPPLY] + kick[SUPPLY] * normal_pair(a, b, x[q])[0]
+        x[q] = x[q] * keep_s + kick_s * normal_pair(a, b, x[q])[0]
 
 
 @kernel
 def _set_factors(X, base, x, first, weight):
     base = base & _INDEX
     first = first & _INDEX
+    on_input = base + at.SLOW_INPUT * LANES
+    on_leak = base + at.SLOW_LEAK * LANES
+    of_supply = weight[SUPPLY]
     for lane in range(LANES):
-        q = first + lane
-        supply = weight[SUPPLY] * x[q + SUPPLY * LANES]
-        on_input = supply
-        on_leak = supply
-        for m in range(N_FLICKER):
-            on_input += weight[m] * x[q + m * LANES]
-            on_leak += weight[N_FLICKER + m] * x[q + (N_FLICKER + m) * LANES]
-        X[base + at.SLOW_INPUT * LANES + lane] = exp(on_input)
-        X[base + at.SLOW_LEAK * LANES + lane] = exp(on_leak)
+        common = of_supply * x[first + SUPPLY * LANES + lane]
+        X[on_input + lane] = common
+        X[on_leak + lane] = common
+    for m in range(N_FLICKER):
+        of_input = weight[m]
+        of_leak = weight[N_FLICKER + m]
+        p = first + m * LANES
+        for lane in range(LANES):
+            X[on_input + lane] += of_input * x[p + lane]
+            X[on_leak + lane] += of_leak * x[p + N_FLICKER * LANES + lane]
+    for lane in range(LANES):
+        X[on_input + lane] = exp(X[on_input + lane])
+        X[on_leak + lane] = exp(X[on_leak + lane])
 
 
 @kernel

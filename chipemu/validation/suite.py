@@ -46,7 +46,7 @@ SUBJECTS: dict[str, Measure] = {
 def run_checks(device: str | Path = "dynapse1", *, subjects: Iterable[str] | None = None) -> list[Check]:
     """Measure an emulated device on the bench and compare it with references.
 
-    About 20 s for a device with mismatch, after compilation.
+    About half a minute for a device with mismatch, after compilation.
 
     Parameters
     ----------
