@@ -59,15 +59,17 @@ def point_setting(mapped: MappedNetwork, chips: Sequence[Chip], points: Mapping[
         for b, name in enumerate(names):
             wanted = points[point].biases[name]
             for c, chip in enumerate(chips):
-                codes[c, core, b], currents[c, core, b] = _generate(device, chip, wanted)
+                codes[c, core, b], currents[c, core, b] = generate(chip, name, wanted)
     return BiasSetting(names, codes, currents)
 
 
-def _generate(device: DeviceSpec, chip: Chip, wanted: float) -> tuple[tuple[int, int], float]:
-    if device.bias_generator is None or not chip.applied.on("bias_quantisation"):
+def generate(chip: Chip, name: str, wanted: float) -> tuple[tuple[int, int], float]:
+    """Code whose nominal current is nearest to the wanted one on a bias, and that current [A]; (-1, -1) if exact."""
+    generator = chip.device.generators.get(name)
+    if generator is None or not chip.applied.on("bias_quantisation"):
         return (-1, -1), wanted
-    code = bias.nearest_code(device.bias_generator, wanted)
-    return code, bias.current(device.bias_generator, *code)
+    code = bias.nearest_code(generator, wanted)
+    return code, bias.current(generator, *code)
 
 
 def neuron_currents(chip: Chip, setting: BiasSetting, c: int, address: np.ndarray) -> dict[str, np.ndarray]:
@@ -125,7 +127,7 @@ def neuron_fields(
         worst = int(np.argmax(pulse))
         raise InputError(
             f"pulse width of {show(float(pulse[worst]) / MS, 's')} on core {address[worst, 0]}, neuron "
-            f"{address[worst, 1]} is longer than the time step {show(dt, 's')}; raise bias PULSE_PWLK_P, or "
+            f"{address[worst, 1]} is longer than the time step {show(dt, 's')}; raise bias {chip.device.register('I_pulse')}, or "
             "take a longer dt"
         )
     charge_unit = const["C_mem"] * PF * u_t / kappa  # pA ms

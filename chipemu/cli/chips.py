@@ -131,7 +131,7 @@ def _settings(device: DeviceSpec, name: str) -> list[dict]:
             asked = load_point(point, device).biases[name]
         except PointFileError:
             continue  # a point of another family of chips
-        generator = device.bias_generator
+        generator = device.generators.get(name)
         coarse, fine = bias.nearest_code(generator, asked) if generator else (None, None)
         nominal = bias.current(generator, coarse, fine) if generator else asked
         rows.append({"point": point, "current_A": asked, "coarse": coarse, "fine": fine, "set_A": nominal})
@@ -182,6 +182,6 @@ def _size(device: DeviceSpec, effect: str) -> str:
             return "none"
         return f"{high:g}" if low == high else f"{low:g} to {high:g}"
     present = {
-        "bias_quantisation": device.bias_generator is not None,
+        "bias_quantisation": bool(device.generators),
     }
     return "on" if present.get(effect, True) else "none"
