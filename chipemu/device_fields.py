@@ -5,6 +5,7 @@ remembers its source. Nothing here reads files.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo
@@ -145,15 +146,13 @@ def _fractions(raw: Any) -> tuple[float, ...]:
 
 def _curve(raw: Any) -> tuple[tuple[float, float], ...]:
     """Factor against current."""
-    form = (
-        f"{shorten(repr(raw))} is not usable; allowed a list of [current, factor], currents rising, factor 0.01 to 10"
-    )
+    form = f"{shorten(repr(raw))} is not usable; allowed a list of [current, factor], rising currents, 0.01 to 10"
     if not isinstance(raw, list) or not 1 <= len(raw) <= 32:
         raise ValueError(form)
     if not all(isinstance(item, list) and len(item) == 2 and isinstance(item[1], float) for item in raw):
         raise ValueError(form)
     points = tuple((number(current, Limit("A", 1e-15, 1e-3)), factor) for current, factor in raw)
-    rising = all(low[0] < high[0] for low, high in zip(points, points[1:], strict=False))
+    rising = all(low[0] < high[0] for low, high in pairwise(points))
     if not rising or not all(0.01 <= factor <= 10 for _, factor in points):
         raise ValueError(form)
     return points

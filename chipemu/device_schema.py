@@ -225,7 +225,7 @@ def _bias_faults(device: DeviceFile) -> Iterator[str]:
     for parameter in sorted(set(given) - {*required, "I_tau2", "I_spkthr"}):
         yield f"biases: parameter {parameter!r} does not exist on a device whose weights are {device.weights!r}"
     if given.count("I_spkthr") + (device.circuit.I_spkthr is not None) != 1:
-        yield "circuit.I_spkthr: the threshold is set by one bias, or else by this constant; allowed exactly one of them"
+        yield "circuit.I_spkthr: set by a bias as well as by this constant, or by neither; allowed exactly one"
     for name, bias in device.biases.items():
         fault = register_fault(device.bias_generator, bias.polarity, bias.factor) if bias.parameter else ""
         if fault:

@@ -208,5 +208,7 @@ def _misfits(
 
 def _threshold(device: DeviceSpec, quantities: Mapping[str, Quantity]) -> dict[str, float]:
     """The spike threshold asked for by a bias, on devices where one sets it."""
-    asked = (quantities.get(f"biases.{name}") for name, bias in device.biases.items() if bias.parameter == "I_spkthr")
-    return {"I_spkthr": quantity.value for quantity in asked if quantity}
+    for name, entry in device.biases.items():
+        if entry.parameter == "I_spkthr" and f"biases.{name}" in quantities:
+            return {"I_spkthr": quantities[f"biases.{name}"].value}
+    return {}

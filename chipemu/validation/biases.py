@@ -1,4 +1,4 @@
-"""Bias generators against the published features of their tables: ranges, slopes, drops, overlap, floors and factors."""
+"""Bias generators against the published features of their tables: ranges, slopes, drops, overlap, floors, factors."""
 
 from collections.abc import Callable
 

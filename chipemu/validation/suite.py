@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from chipemu.device import load_device
-from chipemu.errors import UnknownNameError
 from chipemu.device_file import read_point
+from chipemu.errors import UnknownNameError
 from chipemu.validation import biases, mismatch, noise, soma, synapse, timestep
 from chipemu.validation.check import Check, Measure, targets
 
