@@ -13,7 +13,7 @@ from chipemu.mapping.edges import EdgeTable, build_edges
 from chipemu.mapping.image import WeightEncoder, WeightImage
 from chipemu.mapping.placement import Placement, place_by_point
 from chipemu.mapping.report import utilisation_table
-from chipemu.mapping.routing import assign_source_tags, core_masks, neuron_tags, sram_words
+from chipemu.mapping.routing import assign_tags, core_masks, sram_words
 from chipemu.network import Network, Population, Projection, Sources
 from chipemu.operating_point import load_point
 
@@ -77,7 +77,7 @@ class MappedNetwork:
     source_tag : (n_sources,) int32
         Tag of each source.
     sender_tag : (n_sources + n_neurons,) int32
-        Tag of each sender, sources first.
+        Tag of each sender, sources first; -1 for a neuron that sends nothing where tags are free.
     core_mask : (n_sources + n_neurons,) int64
         Cores each sender's events are sent to, bit c for core c.
     sram : (n_neurons,) tuple of tuples of (core mask, virtual core)
@@ -98,8 +98,9 @@ class MappedNetwork:
         self.edges: EdgeTable = build_edges(network)
         self.core_mask = core_masks(self.edges, self.address, self.n_sources)
         self.sram = sram_words(self.core_mask, self.address, self.n_sources, device, self.sender_name)
-        tags = neuron_tags(self.address, device)
-        self.source_tag = assign_source_tags(network, self.core_mask, tags, device, self.sender_name, asked=source_tag)
+        self.source_tag, tags = assign_tags(
+            network, self.core_mask, self.address, device, self.sender_name, asked=source_tag
+        )
         self.sender_tag = np.concatenate([self.source_tag, tags])
         encoder = WeightEncoder(network, device, self.edges, self.neuron_name)
         self.fixed_use, self.trained_pairs = encoder.fixed_use, encoder.trained_pairs
