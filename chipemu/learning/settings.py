@@ -178,7 +178,7 @@ def usual_controller(task: str, where: str, device: DeviceSpec | None = None) ->
     usual = CONTROLLERS[task][where] if task in CONTROLLERS else Controller()
     if device is None or "dynapse2" not in device.lineage:
         return usual
-    # Its gate weighs twice as much: the gain of the controllers' shunt is at the floor of the generator.
+    # A word of its gate weighs twice as much: the generator has no smaller gain that it could tell from its neighbours.
     points = {name: f"se2-{getattr(usual, name)}" for name in ("output_point", "controller_point")}
     return replace(usual, **points, gate_words=1)
 
