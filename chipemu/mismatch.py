@@ -6,6 +6,7 @@ A neuron's mismatch depends on nothing else: not on the network, the batch or th
 import numpy as np
 
 from chipemu.device import DeviceSpec
+from chipemu.device_schema import BASES
 from chipemu.effects import Switches
 from chipemu.kernels.layout import STREAM_MISMATCH
 from chipemu.kernels.random import fill_normals
@@ -61,6 +62,8 @@ def neuron_factors(device: DeviceSpec, seed: int, applied: Switches) -> dict[str
     address = ((np.arange(n_cores, dtype=np.uint32) << 16)[:, None] | np.arange(n_neurons, dtype=np.uint32)).reshape(-1)
     factors = {}
     for parameter in PARAMETERS:
+        if parameter in BASES and device.weights != "masks":
+            continue  # no word of this device has base currents
         sigma = device.mismatch.within_core.get(parameter, 0.0) * applied.scale("mismatch_within_core")
         factors[parameter] = sample_factors(seed, address, parameter, sigma).reshape(n_cores, n_neurons)
     return factors
