@@ -6,7 +6,7 @@ from pathlib import Path
 from chipemu.device import load_device
 from chipemu.device_file import read_point
 from chipemu.errors import UnknownNameError
-from chipemu.validation import biases, mismatch, noise, soma, synapse, timestep
+from chipemu.validation import biases, dynapse2, mismatch, noise, soma, synapse, timestep
 from chipemu.validation.check import Check, Measure, targets
 
 SUBJECTS: dict[str, Measure] = {
@@ -16,6 +16,7 @@ SUBJECTS: dict[str, Measure] = {
     "noise": noise.run,
     "mismatch": mismatch.run,
     "biases": biases.run,
+    "dynapse2": dynapse2.run,
 }
 _NO_POINT = ("lognormal", "linear", "table")  # what a row is about, where it is not an operating point
 
