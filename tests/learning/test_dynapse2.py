@@ -7,13 +7,14 @@ import pytest
 
 from chipemu import load_device, map_network, sample_chip
 from chipemu.calibration import calibrate
+from chipemu.device import load_point
 from chipemu.emulator import Emulator
 from chipemu.errors import CapacityError
 from chipemu.learning.circuit import build_circuit
 from chipemu.learning.experiment import learn
-from chipemu.learning.settings import Settings, usual_controller
+from chipemu.learning.settings import Settings, host_rule, usual_controller, usual_host
 from chipemu.learning.train import Budget
-from chipemu.parameters import point_setting
+from chipemu.parameters import nominal_charge, point_setting
 from chipemu.tasks import load_task
 
 KNOBS = {
@@ -33,6 +34,16 @@ def test_the_controller_has_the_points_of_its_family():
     recipe = usual_controller("digits", "host", load_device("dynapse2-dense"))
     assert (recipe.output_point, recipe.controller_point) == ("se2-output", "se2-controller-quiet")
     assert usual_controller("digits", "host", load_device("dynapse1")) == usual_controller("digits", "host")
+
+
+def test_the_host_steps_as_many_units_for_an_error_as_it_steps_words_on_dynapse1():
+    # eta is per pC of feedback charge, which is smaller by the ratio of the charges at the two output points
+    plain, masks = load_device("dynapse1"), load_device("dynapse2")
+    charge = [nominal_charge(d, load_point(p, d), "nmda") for d, p in ((plain, "output"), (masks, "se2-output"))]
+    eta = [usual_host("yinyang", device).eta for device in (plain, masks)]
+    assert eta[1] * charge[1] == pytest.approx(eta[0] * charge[0], rel=0.01)
+    assert host_rule(Settings("yinyang", "dynapse2")).eta == eta[1]
+    assert host_rule(Settings("yinyang", "dynapse2", eta=0.3)).eta == 0.3
 
 
 def test_calibration_turns_the_gain_of_a_synapse_for_its_weight(mapped):
