@@ -11,7 +11,9 @@ from chipemu.tasks import load_task
 
 
 @pytest.mark.parametrize("task", ["yinyang", "binary"])
-@pytest.mark.parametrize(("where", "device"), [("chip", "dynapse1-plastic"), ("host", "dynapse1"), ("host", "dynapse2")])
+@pytest.mark.parametrize(
+    ("where", "device"), [("chip", "dynapse1-plastic"), ("host", "dynapse1"), ("host", "dynapse2")]
+)
 def test_shipped_mapping_is_what_the_mapper_makes_today(task, where, device):
     chip = load_device(device)
     network = build_circuit(load_task(task), where, usual_controller(task, where, chip)).network
