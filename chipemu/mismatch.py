@@ -6,10 +6,11 @@ A neuron's mismatch depends on nothing else: not on the network, the batch or th
 import numpy as np
 
 from chipemu.device import DeviceSpec
-from chipemu.device_schema import BASES
 from chipemu.effects import Switches
 from chipemu.kernels.layout import STREAM_MISMATCH
 from chipemu.kernels.random import fill_normals
+from chipemu.temperature import ROOM
+from chipemu.units import thermal_voltage
 
 # Position is the address of a parameter's draw: append, never reorder.
 PARAMETERS = (
@@ -20,7 +21,7 @@ PARAMETERS = (
     "I_pulse", "I_spkthr", "I_fb_gain", "I_fb_th", "I_w0", "I_w1", "I_w2", "I_w3",
 )  # fmt: skip
 _WHOLE_CORE = 0xFFFF  # neuron part of an address that means the core itself
-_WHOLE_DIE = 0xFFFFFFFF
+WHOLE_DIE = 0xFFFFFFFF
 
 
 def normals(seed: int, address: np.ndarray, stream: int, index: int) -> np.ndarray:
@@ -35,35 +36,40 @@ def sample_factors(seed: int, address: np.ndarray, parameter: str, sigma: float)
 
     The coefficient of variation is sqrt(exp(sigma^2) - 1).
     """
-    return np.exp(sigma * normals(seed, address, STREAM_MISMATCH, PARAMETERS.index(parameter)))
+    return np.exp(sigma * normals(seed, address, STREAM_MISMATCH, parameter_index(parameter)))
 
 
-def core_factors(device: DeviceSpec, seed: int, applied: Switches) -> dict[str, np.ndarray]:
-    """Factor on each bias from the generators of its core and its die, (core,) with median 1."""
-    cores = (np.arange(device.chip.n_cores, dtype=np.uint32) << 16) | _WHOLE_CORE
-    die = np.array([_WHOLE_DIE], np.uint32)
+def parameter_index(parameter: str) -> int:
+    """Address of a parameter's draw."""
+    return PARAMETERS.index(parameter)
+
+
+def core_addresses(device: DeviceSpec) -> np.ndarray:
+    """Address of every core of a die, for draws that belong to the core itself."""
+    return (np.arange(device.chip.n_cores, dtype=np.uint32) << 16) | _WHOLE_CORE
+
+
+def core_factors(device: DeviceSpec, seed: int, applied: Switches, corner: str = "TT") -> dict[str, np.ndarray]:
+    """Factor on each bias from the generators of its core and its die, and the corner of its process, (core,).
+
+    The median is 1 at the typical corner.
+    """
+    cores = core_addresses(device)
+    die = np.array([WHOLE_DIE], np.uint32)
     factors = {}
     for name, bias in device.biases.items():
         if bias.parameter is None:
             continue
-        index = PARAMETERS.index(bias.parameter)
+        index = parameter_index(bias.parameter)
         between_cores = device.mismatch.between_cores.get(name, 0.0) * applied.scale("mismatch_between_cores")
         between_dies = device.mismatch.between_dies.get(name, 0.0) * applied.scale("mismatch_between_dies")
         factors[name] = np.exp(
             between_cores * normals(seed, cores, STREAM_MISMATCH, index)
             + between_dies * normals(seed, die, STREAM_MISMATCH, index)
         )
-    return factors
-
-
-def neuron_factors(device: DeviceSpec, seed: int, applied: Switches) -> dict[str, np.ndarray]:
-    """Factor on each parameter of every neuron of a die, (core, neuron) with median 1."""
-    n_cores, n_neurons = device.chip.n_cores, device.chip.n_neurons_per_core
-    address = ((np.arange(n_cores, dtype=np.uint32) << 16)[:, None] | np.arange(n_neurons, dtype=np.uint32)).reshape(-1)
-    factors = {}
-    for parameter in PARAMETERS:
-        if parameter in BASES and device.weights != "masks":
-            continue  # no word of this device has base currents
-        sigma = device.mismatch.within_core.get(parameter, 0.0) * applied.scale("mismatch_within_core")
-        factors[parameter] = sample_factors(seed, address, parameter, sigma).reshape(n_cores, n_neurons)
+        if corner != "TT":
+            shift = device.transistors.bias_shift(
+                corner, bias.parameter, device.circuit["kappa"], thermal_voltage(ROOM)
+            )
+            factors[name] = factors[name] * np.exp(shift)
     return factors

@@ -17,9 +17,10 @@ from chipemu.errors import InputError
 from chipemu.kernels import layout as at
 from chipemu.mapping import MappedNetwork
 from chipemu.network import RECEPTORS
+from chipemu.temperature import ROOM
 from chipemu.units import MS, MV, PA, PF, show, thermal_voltage
 
-NEVER = 80.0  # ln(I / pA) no membrane reaches: the threshold of a padding lane
+NEVER = 80.0  # ln(I / pA) no membrane reaches: the threshold of a padding lane, and of a dead neuron
 _CIRCUIT_CURRENTS = ("I_spkthr", "I_fb_gain", "I_fb_th")
 
 
@@ -32,11 +33,13 @@ class BiasSetting:
     names : biases, the third axis of the arrays
     codes : (chip, core, bias, 2) int16 coarse and fine; -1 where an exact current is set
     currents : (chip, core, bias) nominal current of the code [A]
+    second_leak : (chip, core, neuron) bool, neurons that take leak register 2 instead of 1; None where none does
     """
 
     names: tuple[str, ...]
     codes: np.ndarray
     currents: np.ndarray
+    second_leak: np.ndarray | None = None
 
     def index(self, name: str) -> int:
         """Position of a bias on the third axis."""
@@ -74,14 +77,31 @@ def generate(chip: Chip, name: str, wanted: float) -> tuple[tuple[int, int], flo
     return code, bias.current(generator, *code)
 
 
-def neuron_currents(chip: Chip, setting: BiasSetting, c: int, address: np.ndarray) -> dict[str, np.ndarray]:
-    """Every bias current as it flows in some neurons of one die [A]; ``address`` is (n, 2) core, neuron."""
+def core_temperature(mapped: MappedNetwork, points: Mapping[str, OperatingPoint]) -> np.ndarray:
+    """Temperature at which each core's operating point states its biases [K], (core,)."""
+    return np.array([ROOM if point is None else points[point].temperature for point in mapped.core_point])
+
+
+def neuron_currents(
+    chip: Chip, setting: BiasSetting, c: int, address: np.ndarray, stated_at: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Every bias current as it flows in some neurons of one die [A].
+
+    Parameters
+    ----------
+    c : position of the die in ``setting``
+    address : (neuron, 2) core and neuron
+    stated_at : (core,) temperature for which the biases are stated [K], see :func:`core_temperature`
+    """
     core, neuron = address[:, 0], address[:, 1]
     currents = {}
     for b, name in enumerate(setting.names):
         parameter = chip.device.biases[name].parameter
-        at_core = setting.currents[c, :, b] * chip.core_factor[name]
-        currents[parameter] = at_core[core] * chip.neuron_factor[parameter][core, neuron]
+        at_core = chip.bias_at_work(name, setting.currents[c, :, b], stated_at) * chip.core_factor[name]
+        currents[parameter] = chip.flowing(parameter, at_core[core], address)
+    if setting.second_leak is not None:
+        chosen = setting.second_leak[c, core, neuron]
+        currents["I_tau"] = np.where(chosen, currents["I_tau2"], currents["I_tau"])
     return currents
 
 
@@ -119,10 +139,12 @@ def neuron_fields(
         If a pulse is longer than ``dt``, which the charge map does not describe.
     """
     address = mapped.address
-    current = {name: value * PA for name, value in neuron_currents(chip, setting, c, address).items()}
+    stated_at = core_temperature(mapped, points)
+    current = {name: value * PA for name, value in neuron_currents(chip, setting, c, address, stated_at).items()}
     const = {name: _circuit(chip, mapped, points, name, address) for name in chip.device.circuit}
     kappa = const["kappa"]
-    u_t = thermal_voltage(chip.temperature) * MV
+    kelvin = np.full(len(address), chip.temperature) if chip.applied.on("temperature") else stated_at[address[:, 0]]
+    u_t = thermal_voltage(kelvin) * MV
     step = dt * MS
     pulse = const["V_th"] * MV * const["C_pulse"] * PF / current["I_pulse"]
     if np.any(pulse > step * (1 + 1e-9)):
@@ -133,19 +155,22 @@ def neuron_fields(
             f"{chip.device.register('I_pulse')}, or take a longer dt"
         )
     charge_unit = const["C_mem"] * PF * u_t / kappa  # pA ms
+    # a dead neuron has no threshold and no positive feedback, which would lift its membrane without end
+    dead = chip.dead_neurons[address[:, 0], address[:, 1]]
+    threshold = current["I_spkthr"] if "I_spkthr" in current else const["I_spkthr"] * PA
     fields = {
         at.I_TAU: current["I_tau"],
         at.I_GAIN: current["I_gain"],
         at.STEP_PER_CHARGE: step / charge_unit,
         at.I_DC: current["I_dc"],
         at.I_NMDA_THR: current["I_nmda_thr"],
-        at.FB_GAIN: const["I_fb_gain"] * PA,
+        at.FB_GAIN: np.where(dead, 0.0, const["I_fb_gain"] * PA),
         at.FB_TH: const["I_fb_th"] * PA,
         at.FB_INV_NORM: 1 / (const["I_fb_norm"] * PA),
         at.AHP_DECAY: np.exp(-step * kappa * current["I_ahp_tau"] / (const["C_ahp"] * PF * u_t)),
         at.AHP_JUMP: current["I_ahp_gain"] / current["I_ahp_tau"] * current["I_ahp_w"],
-        at.Y_THR: np.log(current["I_spkthr"] if "I_spkthr" in current else const["I_spkthr"] * PA),
-        at.Y_RESET: np.log(const["I_reset"] * PA),
+        at.Y_THR: np.where(dead, NEVER, np.log(threshold)),
+        at.Y_RESET: np.log(np.maximum(const["I_reset"], const["I0"] * chip.leakage) * PA),
         at.T_REF: const["V_th"] * MV * const["C_ref"] * PF / current["I_ref"] / step,
         at.INJECT_NMDA: np.ones(len(address)),
         at.INJECT_GABA_A: np.ones(len(address)),
@@ -187,9 +212,9 @@ def word_current(current: Mapping[str, Any], receptor: str) -> Any:
     return current[own] if own in current else sum(current[base] for base in BASES)
 
 
-def base_shares(chip: Chip, setting: BiasSetting, c: int, address: np.ndarray) -> np.ndarray:
+def base_shares(chip: Chip, setting: BiasSetting, c: int, address: np.ndarray, stated_at: np.ndarray) -> np.ndarray:
     """Part of each base current in a word with all four, (neuron, base), as they flow in some neurons of one die."""
-    currents = neuron_currents(chip, setting, c, address)
+    currents = neuron_currents(chip, setting, c, address, stated_at)
     flowing = np.stack([currents[base] for base in BASES], axis=1)
     total = word_current(currents, "")[:, None]
     return np.divide(flowing, total, out=np.zeros_like(flowing), where=total > 0)

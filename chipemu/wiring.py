@@ -63,6 +63,12 @@ def sender_lane(mapped: MappedNetwork, lanes: Lanes, pre: np.ndarray) -> np.ndar
     return sender
 
 
+def heard_edges(mapped: MappedNetwork, chip: Chip) -> np.ndarray:
+    """Edges whose core hears the tag of their sender, (edge,) bool; a die has tags that a core does not hear."""
+    edges = mapped.edges
+    return ~chip.dead_tags[mapped.address[edges.post, 0], mapped.sender_tag[edges.pre]]
+
+
 def _offsets(sender: np.ndarray, n_senders: int) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(np.bincount(sender, minlength=n_senders))]).astype(np.int64)
 
@@ -75,7 +81,8 @@ def build_wiring(mapped: MappedNetwork, lanes: Lanes) -> tuple[Wiring, np.ndarra
     order = np.argsort(sender, kind="stable")
     edge = edge[order]
     target = lanes.base(edges.post[edge]) + (at.PULSE + edges.receptor[edge].astype(np.int64)) * LANES
-    return Wiring(mapped.n_sources, _offsets(sender[order], mapped.n_sources + lanes.n_lanes), target), edge
+    offset = _offsets(sender[order], mapped.n_sources + lanes.n_lanes)
+    return Wiring(mapped.n_sources, offset, target, delay=np.zeros((0, 0), np.int32)), edge
 
 
 def build_plastic(
@@ -100,13 +107,12 @@ def build_plastic(
     for c, chip in enumerate(chips):
         if spec is None or len(edge) == 0:
             break
-        runs = slice(c * n_seeds, (c + 1) * n_seeds)
-        word[runs] = spec.word_per_code * chip.plastic_factor(mapped.address, "pulse")[post, slot]
+        runs, heard = slice(c * n_seeds, (c + 1) * n_seeds), heard_edges(mapped, chip)[edge]
+        word[runs] = spec.word_per_code * chip.plastic_factor(mapped.address, "pulse")[post, slot] * heard
         rate[runs] = (
-            spec.step_window / (spec.step_charge * PA) * chip.plastic_factor(mapped.address, "step")[post, slot]
+            spec.step_window / (spec.step_charge * PA) * chip.plastic_factor(mapped.address, "step")[post, slot] * heard
         )
-    i0 = mapped.device.circuit["I0"] * PA
-    rule = np.array([spec.balance, spec.code_max, i0] if spec else [0.0, 0.0, i0])
+    rule = np.array([spec.balance, spec.code_max] if spec else [0.0, 0.0], float)
     return Plastic(
         offset=_offsets(sender[order], mapped.n_sources + lanes.n_lanes),
         lane=lanes.base(post),
@@ -116,6 +122,7 @@ def build_plastic(
         rate=rate,
         learn=np.zeros(n_runs, np.uint8),
         rule=rule,
+        floor=np.zeros(n_runs),
         writes=np.zeros(n_runs, np.int64),
     ), edge
 

@@ -16,9 +16,11 @@ from chipemu.stimulus import EventList
 from chipemu.validation.testbench import set_dc, silence
 from chipemu.wiring import Lanes
 
-ARRAYS = {name for effect in EFFECTS.values() for name in effect.changes}
-# calibration is a procedure on a finished die, tested with its own module
-ON_THE_DIE = [name for name in EFFECTS if name != "calibration"]
+# calibration is a procedure on a finished die, tested with its own module; weight stores are in test_stores.py
+ELSEWHERE = ("calibration", "programming_noise", "read_noise", "conductance_drift", "weight_leak")
+ON_THE_DIE = [name for name in EFFECTS if name not in ELSEWHERE]
+ARRAYS = {name for effect in ON_THE_DIE for name in EFFECTS[effect].changes}
+_ASKED = np.full(4, 20e-12), np.full(4, 298.15)  # current of a bias on each core, and where it is stated
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +39,13 @@ def mapped(device):
 
 @pytest.fixture(scope="module")
 def build(device, mapped):
-    def build(*effects, seeds=(1,), weight=8):
-        """Dies on which nothing but these effects acts."""
+    def build(*effects, seeds=(1,), weight=8, scale=None):
+        """Dies, 10 K warmer than their operating point and a day old, on which nothing but these effects acts."""
         without = [name for name in EFFECTS if name not in effects]
-        point = load_point("mismatch-fit", device)
-        chips = [sample_chip(device, seed, without=without, temperature=point.temperature) for seed in seeds]
+        warm = load_point("mismatch-fit", device).temperature + 10
+        chips = [
+            sample_chip(device, seed, without=without, scale=scale, temperature=warm).age("1 day") for seed in seeds
+        ]
         emulator = Emulator(chips, mapped, precision="float64")
         emulator.upload({"weights": np.full(300, weight)})
         return emulator
@@ -58,6 +62,15 @@ def arrays(emulator):
         "membrane_kick": lanes.fields(emulator.state, at.MEMBRANE_KICK),
         "input_kick": lanes.fields(emulator.state, at.OU_KICK),
         "bias_current": emulator.setting.currents,
+        "bias_at_work": np.array([chip.bias_at_work(name, *_ASKED) for name in chip.device.modelled_biases]),
+        "leakage": np.array(chip.leakage),
+        "stuck_words": chip.stuck_words(emulator.mapped.address),
+        "threshold": lanes.fields(emulator.state, at.Y_THR),
+        "positive_feedback": lanes.fields(emulator.state, at.FB_GAIN),
+        "dead_tags": chip.dead_tags,
+        "event_jitter": emulator._transit.jitter,
+        "event_loss": emulator._transit.loss,
+        "thermal_voltage": lanes.fields(emulator.state, at.STEP_PER_CHARGE),  # dt kappa / (C U_T)
     }
 
 
@@ -91,6 +104,32 @@ def test_mismatch_within_cores_is_seen_from_neuron_to_neuron(build):
     assert np.ptp(voltage, axis=2).max() < 1e-4
 
 
+def test_correlation_is_seen_from_neighbour_to_neighbour(build, mapped):
+    voltage = held_voltage(build("mismatch_correlated"))[0, :, -1]
+    row, column = np.divmod(mapped.address[:, 1], 16)
+    core = mapped.address[:, 0]
+    beside = (core[1:] == core[:-1]) & (row[1:] == row[:-1]) & (column[1:] == column[:-1] + 1)
+    assert np.corrcoef(voltage[1:][beside], voltage[:-1][beside])[0, 1] > 0.8
+
+
+def test_outliers_are_few_and_far(build):
+    voltage = held_voltage(build("mismatch_outliers"))[0, :, -1]
+    away = np.abs(voltage - np.median(voltage)) > 1e-9
+    # two currents hold the voltage, each with a chance of 1 %
+    assert 0 < away.sum() < 20
+    assert np.abs(voltage - np.median(voltage)).max() > 1e-3
+
+
+def test_the_gradient_is_seen_across_the_core(build, mapped):
+    voltage = held_voltage(build("mismatch_gradient"))[0, :, -1]
+    first = mapped.address[:, 0] == mapped.address[0, 0]
+    row, column = np.divmod(mapped.address[first, 1], 16)
+    plane = np.stack([row, column, np.ones_like(row)], axis=1)
+    fitted = plane @ np.linalg.lstsq(plane, voltage[first], rcond=None)[0]
+    assert np.corrcoef(fitted, voltage[first])[0, 1] > 0.999
+    assert np.ptp(voltage[first]) > 1e-5
+
+
 def test_mismatch_between_cores_is_seen_from_core_to_core(build, mapped):
     voltage = held_voltage(build("mismatch_between_cores"))[0, :, -1]
     cores = [voltage[mapped.address[:, 0] == core] for core in np.unique(mapped.address[:, 0])]
@@ -120,6 +159,31 @@ def test_noise_is_seen_in_time(build, effect):
     assert 1e-5 < held_voltage(build(effect)).std(axis=2).mean() < 1e-2
 
 
+@pytest.mark.parametrize(
+    ("effect", "size"), [("event_loss", {"event_loss": 100}), ("event_jitter", {"event_jitter": 100})]
+)
+def test_events_on_their_way_are_seen_in_the_synapses(build, effect, size):
+    # 1 event in 100 is lost, and all are late by a step on average
+    events = EventList(np.arange(0, 0.2, 1e-3), np.zeros(200, int))
+    plain, moved = (e.run(events, 0.2, ("I_ampa",)).I_ampa.values[0, 0] for e in (build(), build(effect, scale=size)))
+    assert not np.array_equal(plain, moved)
+    change = moved.sum() / plain.sum() - 1
+    assert -0.1 < change < -1e-3 if effect == "event_loss" else abs(change) < 0.02
+
+
+def test_temperature_moves_all_neurons_alike(build):
+    cool, warm = held_voltage(build()), held_voltage(build("temperature"))
+    assert np.ptp(warm[:, :, -1]) < 1e-9
+    assert abs(warm[0, 0, -1] - cool[0, 0, -1]) > 1e-4
+
+
+def test_drift_is_seen_from_core_to_core(build, mapped):
+    voltage = held_voltage(build("bias_drift"))[0, :, -1]
+    cores = [voltage[mapped.address[:, 0] == core] for core in np.unique(mapped.address[:, 0])]
+    assert all(np.ptp(core) < 1e-9 for core in cores)
+    assert abs(cores[0][0] - cores[1][0]) > 1e-5
+
+
 def test_rounding_of_biases_moves_all_neurons_alike(build):
     exact, rounded = held_voltage(build()), held_voltage(build("bias_quantisation"))
     assert np.ptp(rounded[:, :, -1]) < 1e-9
@@ -136,7 +200,7 @@ def test_rounded_biases_are_codes_of_the_generator(build, device):
 
 
 def test_groups_name_effects():
-    assert set(GROUPS) == {"mismatch", "noise", "quantisation"}
+    assert set(GROUPS) == {"mismatch", "noise", "drift", "quantisation", "dead"}
     assert all(member in EFFECTS for members in GROUPS.values() for member in members)
 
 

@@ -16,6 +16,7 @@ from chipemu.kernels import layout as at
 from chipemu.kernels.jit import kernel
 from chipemu.kernels.layout import LANES
 from chipemu.kernels.random import philox, uniform
+from chipemu.kernels.store import CAPACITOR, die_time, move, write
 
 
 class Plastic(NamedTuple):
@@ -28,26 +29,50 @@ class Plastic(NamedTuple):
     word: np.ndarray  # (r, p) of the state's type, pulse amplitude of one code step [CAM words]
     rate: np.ndarray  # (r, p) float64, t_window / Q_step of the synapse [1/pA]
     learn: np.ndarray  # (r) uint8, the learn-enable line
-    rule: np.ndarray  # (3) float64: balance, largest code, leakage floor [pA]
+    rule: np.ndarray  # (2) float64: balance, largest code
+    floor: np.ndarray  # (r) float64, leakage floor [pA]
     writes: np.ndarray  # (r) int64, code changes
 
 
 @kernel
-def step_code(X, plastic, run, p, step, key_a, key_b):
-    """One stochastic update of synapse ``p`` of ``run`` at a presynaptic event in absolute step ``step``."""
+def drawn_step(X, plastic, run, p, step, key_a, key_b):
+    """Step of the code, -1, 0 or 1, that the neuron's feedback current draws for synapse ``p`` in absolute step."""
     q = plastic.lane[p]
     rule = plastic.rule
-    feedback = np.float64(X[q + at.NMDA * LANES]) - rule[2] - rule[0] * (np.float64(X[q + at.GABA_A * LANES]) - rule[2])
+    floor = plastic.floor[run]
+    feedback = np.float64(X[q + at.NMDA * LANES]) - floor - rule[0] * (np.float64(X[q + at.GABA_A * LANES]) - floor)
     now = np.uint64(step)
     mask = np.uint64(0xFFFFFFFF)
     word = philox(
         np.uint64(plastic.address[p]), now & mask, np.uint64(at.STREAM_PLASTIC), now >> np.uint64(32), key_a, key_b
     )
-    before = plastic.code[run, p]
-    after = before
     if uniform(word[0], rule[0]) < plastic.rate[run, p] * abs(feedback):
-        after += 1 if feedback > 0 else -1
-    after = min(max(after, -np.int32(rule[1])), np.int32(rule[1]))
+        return 1 if feedback > 0 else -1
+    return 0
+
+
+@kernel
+def step_code(X, plastic, run, p, step, key_a, key_b):
+    """One stochastic update of a code at a presynaptic event."""
+    before = plastic.code[run, p]
+    after = before + drawn_step(X, plastic, run, p, step, key_a, key_b)
+    after = min(max(after, -np.int32(plastic.rule[1])), np.int32(plastic.rule[1]))
     if after != before:
         plastic.code[run, p] = after
         plastic.writes[run] += 1
+
+
+@kernel
+def step_cell(X, plastic, store, run, p, step, key_a, key_b):
+    """One stochastic update at a presynaptic event of a synapse that keeps its code in a weight store."""
+    if store.kind == CAPACITOR:
+        direction = drawn_step(X, plastic, run, p, step, key_a, key_b)
+        if direction != 0:
+            plastic.code[run, p] = move(store, run, p, direction, die_time(store, run, step))
+            plastic.writes[run] += 1
+        return
+    before = plastic.code[run, p]
+    step_code(X, plastic, run, p, step, key_a, key_b)
+    after = plastic.code[run, p]
+    if after != before:
+        write(store, run, p, after, plastic.address[p], die_time(store, run, step), key_a, key_b)

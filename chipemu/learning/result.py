@@ -13,7 +13,7 @@ from chipemu.learning.session import Session
 from chipemu.learning.settings import Settings
 from chipemu.learning.train import Training
 from chipemu.ledger import Ledger
-from chipemu.parameters import design_currents, neuron_currents
+from chipemu.parameters import core_temperature, design_currents, neuron_currents
 from chipemu.storage import provenance
 from chipemu.tasks import Task
 from chipemu.variables import label
@@ -111,8 +111,11 @@ def _accuracies(settings: Settings, task: Task, measured: Measured) -> dict:
     nothing = np.full(len(measured.free.accuracy), np.nan)
     reference = stored(task.name, settings.split)
     handed = measured.handed.accuracy if measured.handed else nothing
+    # training measures validation before the dies age; an accuracy that is reported is of dies as old as asked
+    aged = settings.age > 0 and settings.split == "validation"
+    validation = measured.free.accuracy if aged else measured.training.validation
     return {
-        "accuracy_validation": _runs(measured.training.validation, settings),
+        "accuracy_validation": _runs(validation, settings),
         "accuracy_test": _runs(measured.free.accuracy if settings.split == "test" else nothing, settings),
         "accuracy_control": _runs(measured.controlled.accuracy, settings),
         "accuracy_cloned": _runs(handed, settings),
@@ -142,9 +145,10 @@ def _die_traits(session: Session) -> dict:
     address = mapped.address[mapped.neuron_slice("outputs")]
     design = design_currents(mapped.device, emulator.points[session.circuit.output_point])
     shown = [name for name, current in design.items() if current > 0 and name not in _WITHOUT_EFFECT]
+    stated_at = core_temperature(mapped, emulator.points)
     ratios = np.empty((len(emulator.chips), len(shown), len(address)))
     for c, chip in enumerate(emulator.chips):
-        flowing = neuron_currents(chip, emulator.setting, c, address)
+        flowing = neuron_currents(chip, emulator.setting, c, address, stated_at)
         ratios[c] = [np.log(flowing[name] / design[name]) for name in shown]
     return {
         "parameter": ("parameter", np.array(shown)),
@@ -153,11 +157,9 @@ def _die_traits(session: Session) -> dict:
     }
 
 
-def charge_calibration(dataset: xr.Dataset, calibration: Calibration | None) -> xr.Dataset:
-    """Add what calibration cost each die to the ledger of each of its runs."""
-    if calibration is None:
-        return dataset
-    costs = {f"ledger_{name}": cost for name, cost in calibration.ledger.as_dict().items()}
+def charge(dataset: xr.Dataset, ledger: Ledger) -> xr.Dataset:
+    """Add what was spent on each die before training, one entry a die, to the ledger of each of its runs."""
+    costs = {f"ledger_{name}": cost for name, cost in ledger.as_dict().items()}
     per_die = {
         name: xr.DataArray(np.broadcast_to(cost, dataset.sizes["chip"]), dims="chip") for name, cost in costs.items()
     }
@@ -175,7 +177,9 @@ def _origin(settings: Settings, session: Session) -> dict:
         mapping_hash=emulator.mapped.hash,
         seeds={"seed": settings.seed},
         temperature=settings.temperature,
+        age=settings.age,
         references=["Haag et al. 2026, arXiv 2603.24113"],
     )
     where = "chip" if session.circuit.network[TRAINED].store == "plastic" else "host"
+    origin |= {"mismatch_model": settings.mismatch_model, "corner": settings.corner}
     return origin | {"task": settings.task, "where": where, "split": settings.split}

@@ -18,17 +18,22 @@ DT, DURATION = 1e-4, 5e-3  # 50 steps
 RUNS = {"float64": (50e-9, 60), "float32": (10e-12, 12)}  # constant current [A], events: spiking, and without a spike
 
 
-def emulator(precision: str, dc: float) -> Emulator:
+STORES = {"memristive": "float64", "memristive-rram": "float32", "memristive-cmo": "float64", "bistable": "float64"}
+
+
+def emulator(precision: str, dc: float, name: str = "dynapse1-plastic") -> Emulator:
     """Two noisy, mismatched dies with fixed, recurrent and plastic synapses through every receptor."""
-    device, net = load_device("dynapse1-plastic"), Network("short")
+    device, net = load_device(name), Network("short")
     # so that about one event in three steps a code
     device = dataclasses.replace(device, plastic=dataclasses.replace(device.plastic, balance=1.0, step_charge=0.06e-12))
+    # so that a fifth of the events is lost and half of the others late
+    device = dataclasses.replace(device, noise=dataclasses.replace(device.noise, event_jitter=50e-6, event_loss=0.01))
     inputs, cells = net.sources("inputs", 4), net.population("cells", 16, point="mismatch-fit")
     net.project(inputs, cells, receptor="nmda", words=2)
     net.project(inputs, cells, receptor="gaba_a", words=3)
     net.project(cells, cells, receptor="ampa", pairs="one")
     net.project_signed(inputs, cells, positive="ampa", negative="gaba_b", name="weights", store="plastic")
-    dies = [sample_chip(device, seed) for seed in (1, 2)]
+    dies = [sample_chip(device, seed, scale={"event_loss": 20}) for seed in (1, 2)]
     point = load_point("mismatch-fit", device)
     point = dataclasses.replace(point, biases={**point.biases, "IF_RFR_N": 1.05e-9})  # 1 ms: ends within the run
     emulator = Emulator(dies, map_network(net, device), points={point.name: point}, precision=precision)
@@ -54,6 +59,12 @@ def short_run() -> dict[str, np.ndarray]:
         seen[f"count_{precision}"] = window.count
         seen[f"spikes_{precision}"] = np.stack([window.run, window.step, window.neuron])
         seen[f"codes_{precision}"] = chip.weights()["weights"]
+    for name, precision in STORES.items():
+        chip = emulator(precision, RUNS["float64"][0], name)
+        chip.age(100.0)
+        chip.advance(events(60).events(2, DURATION, DT, 4), DURATION, learn=np.ones(2, bool))
+        seen[f"codes_{name}"] = chip.weights()["weights"]
+        seen[f"weights_{name}_{precision}"] = chip.read_weights()["weights"]
     words = [philox(*(np.uint64(i * k) for k in (1, 2, 3, 4, 5, 6))) for i in range(20)]
     seen["philox"] = np.array(words, np.uint64)
     seen["normals_float64"] = np.empty(20)
