@@ -145,14 +145,18 @@ class Chip:
         reference
             (core,) that temperature [K].
         """
-        law, generator, flows = self.device.temperature, self.device.generators.get(name), asked
+        law, flows = self.device.temperature, asked
         if law is not None and self.applied.on("temperature"):
             flows = flows * bias_ratio(law, self.device.circuit["kappa"], name, asked, self.temperature, reference)
         if name in self.wandered:
             flows = flows * np.exp(self.wandered[name])
-        # exact currents (no codes) know no floor either: zero amperes are off
+        return np.maximum(flows, self.bias_floor(name))
+
+    def bias_floor(self, name: str) -> float:
+        """Smallest current of a bias [A]; exact currents (no codes) know no floor: zero amperes are off."""
+        generator = self.device.generators.get(name)
         coded = generator is not None and self.applied.on("bias_quantisation")
-        return np.maximum(flows, span(generator)[0] * self.leakage) if coded else flows
+        return span(generator)[0] * self.leakage if coded else 0.0
 
     def flowing(self, parameter: str, current: np.ndarray, address: np.ndarray) -> np.ndarray:
         """Currents of some neurons [A] whose cores send them ``current`` [A]; ``address`` is (n, 2) core, neuron.
@@ -225,7 +229,8 @@ class Chip:
 
     def __str__(self) -> str:
         lines = [
-            f"die {self.seed} of {self.device.name} at {show(self.temperature, 'K')}, {show(self.elapsed, 's')} old",
+            f"die {self.seed} of {self.device.name} at {show(self.temperature, 'K')}, {show(self.elapsed, 's')} old, "
+            f"corner {self.corner}, spread {'by geometry' if self.mismatch_model == 'geometry' else 'as measured'}",
             "  effect                  scale  unit",
         ]
         for name, effect in EFFECTS.items():

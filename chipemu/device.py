@@ -30,6 +30,7 @@ from chipemu.store import Capacitor, Cmo, Pcm, Rram, WeightStore
 from chipemu.store_schema import StoreSection
 from chipemu.temperature import Temperature
 from chipemu.transistor import TransistorClass, Transistors
+from chipemu.trim import Trim
 
 __all__ = [
     "PARAMETERS",
@@ -48,6 +49,7 @@ __all__ = [
     "Quantity",
     "Structure",
     "Transistors",
+    "Trim",
     "load_device",
     "load_point",
 ]
@@ -105,8 +107,8 @@ class Structure:
 class Mismatch:
     """Fixed spread as the standard deviation of ln(current), complete for every name.
 
-    ``within_core`` is keyed by neuron parameter (and I_spkthr), ``between_cores`` and ``between_dies`` by modelled
-    bias; ``slot`` holds for the pulse of one CAM word. ``against_current`` has currents [A] and factors on
+    ``within_core`` is keyed by neuron parameter (and I_reset, I_spkthr), ``between_cores`` and ``between_dies`` by
+    modelled bias; ``slot`` holds for the pulse of one CAM word. ``against_current`` has currents [A] and factors on
     ``within_core`` for the parameters whose spread was measured at several currents.
     """
 
@@ -122,12 +124,22 @@ class Mismatch:
 class Noise:
     """Noise in time: factor on kT/C, relative noise of the soma's input current and its time constant [s].
 
-    An event is lost with probability ``event_loss``, and held back by ``event_jitter`` on average [s].
+    Flicker of every current, on the gate of its transistor: S_VG = ``flicker_K`` / ``flicker_C_gate`` / f^``exponent``,
+    K [J, that is V^2 F] at 1 Hz and the gate's capacitance [F], from ``flicker_low`` to ``flicker_high`` [Hz]. Supply:
+    relative noise that all currents of a core share, and its time constant [s]. An event is lost with probability
+    ``event_loss``, and held back by ``event_jitter`` on average [s].
     """
 
     thermal_eta: float = 0.0
     input_std: float = 0.0
     input_tau: float = 5e-3
+    flicker_K: float = 0.0
+    flicker_C_gate: float = 17e-15
+    flicker_exponent: float = 1.0
+    flicker_low: float = 0.01
+    flicker_high: float = 50.0
+    supply_std: float = 0.0
+    supply_tau: float = 10e-3
     event_jitter: float = 0.0
     event_loss: float = 0.0
 
@@ -232,6 +244,8 @@ class DeviceSpec:
         How currents follow temperature; None if the device does not say: then U_T alone follows.
     drift : Drift or None
         How biases wander with age; None if they do not.
+    trim : Trim or None
+        Trimming cells of every neuron; None where all neurons of a core share every bias.
     transistors : Transistors or None
         Sizes of the transistors that copy biases; None if the file does not say.
     energy : Energy or None
@@ -269,6 +283,7 @@ class DeviceSpec:
     noise: Noise
     temperature: Temperature | None
     drift: Drift | None
+    trim: Trim | None
     transistors: Transistors | None
     plastic: Plastic | None
     energy: Energy | None
@@ -385,6 +400,7 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         noise=Noise(**_values(checked.noise)) if checked.noise else Noise(),
         temperature=_temperature(checked.temperature),
         drift=Drift(**_values(checked.drift)) if checked.drift else None,
+        trim=Trim(**_values(checked.trim)) if checked.trim else None,
         transistors=_transistors(checked.transistors),
         plastic=Plastic(**_values(checked.plastic)) if checked.plastic else None,
         energy=Energy(**_values(checked.energy)) if checked.energy else None,
@@ -450,7 +466,7 @@ def _mismatch(checked: DeviceFile) -> Mismatch:
         return FrozenMap({name: given.get(name, given["default"]).value if given else 0.0 for name in names})
 
     return Mismatch(
-        within_core=complete("within_core", [*required_parameters(checked.weights), "I_spkthr"]),
+        within_core=complete("within_core", [*required_parameters(checked.weights), "I_reset", "I_spkthr"]),
         between_cores=complete("between_cores", bias_names),
         between_dies=complete("between_dies", bias_names),
         slot=section.slot.value if section else 0.0,

@@ -142,6 +142,21 @@ def _addresses(raw: Any) -> tuple[tuple[int, int], ...]:
     return tuple((core, neuron) for core, neuron in raw)
 
 
+def names(*options: str) -> Any:
+    """Field type: a list of different names out of a closed list."""
+    limit = f"allowed a list of {', '.join(options)}, each once"
+
+    def convert(raw: Any) -> tuple[str, ...]:
+        if not isinstance(raw, list) or len(raw) > len(options) or len(set(map(repr, raw))) != len(raw):
+            raise ValueError(f"{shorten(repr(raw))} is not usable; {limit}")
+        for item in raw:
+            if item not in options:
+                raise ValueError(unknown("name", str(item), options))
+        return tuple(raw)
+
+    return _entry(convert, "", f'["{options[0]}"]', limit)
+
+
 def _factors(raw: Any) -> tuple[float, ...]:
     if not isinstance(raw, list) or not 1 <= len(raw) <= 16:
         raise ValueError(f"{shorten(repr(raw))} is not usable; allowed a list of 1 to 16 factors")

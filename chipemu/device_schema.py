@@ -22,6 +22,7 @@ from chipemu.device_fields import (
     Section,
     choice,
     count,
+    names,
     quantity,
     unknown,
 )
@@ -42,6 +43,8 @@ BASES = tuple(f"I_w{i}" for i in range(4))  # base currents that the masks of a 
 # A device sets either the weight of each receptor or the base currents, and may set these two.
 _SETTABLE = (*PARAMETERS, *BASES, "I_spkthr")
 _WITH_MASKS = tuple(name for name in PARAMETERS if name != "I_tau2" and not name.startswith("I_w_")) + BASES
+# What a neuron may trim: its bias currents except the pulse, which must stay below the time step, and its two levels.
+TRIMMABLE = (*PARAMETERS[:-1], "I_reset", "I_spkthr")
 SIGNALS = ("presynaptic_spike", "feedback_current", "learn_enable")
 OPTIONAL_SECTIONS = ("bias_generator", "mismatch", "noise", "temperature", "drift")
 DROPPABLE_SECTIONS = (*OPTIONAL_SECTIONS, "transistors", "defects")  # what a file may leave out of what it extends
@@ -168,7 +171,7 @@ class StructureSection(Section):
 class MismatchSection(Section):
     """Fixed spread, as the standard deviation of ln(current); each table has a ``default`` and exceptions to it."""
 
-    within_core: dict[Literal["default", *_SETTABLE], SIGMA_LN]
+    within_core: dict[Literal["default", *_SETTABLE, "I_reset"], SIGMA_LN]
     between_cores: dict[str, SIGMA_LN]
     between_dies: dict[str, SIGMA_LN]
     slot: SIGMA_LN
@@ -212,14 +215,24 @@ class TransistorSection(Section):
         return self
 
 
+_ABSENT = ("assumed", "not in the file")
+
+
 class NoiseSection(Section):
-    """Noise, which varies in time."""
+    """Noise, which varies in time; a device without flicker, supply noise, jitter or loss leaves those keys out."""
 
     thermal_eta: quantity("", 0.0, 100.0, "1.0")
     input_std: quantity("", 0.0, 0.02, "0.01")
     input_tau: quantity("s", 1e-5, 10.0, '"5 ms"')
-    event_jitter: quantity("s", 0.0, 50e-6, '"1 us"') = Quantity(0.0, "s", "assumed", "not given")
-    event_loss: quantity("", 0.0, 0.01, "1e-4") = Quantity(0.0, "", "assumed", "not given")
+    flicker_K: quantity("J", 0.0, 1e-21, '"1e-24 J"') = Quantity(0.0, "J", *_ABSENT)
+    flicker_C_gate: quantity("F", 1e-17, 1e-11, '"17 fF"') = Quantity(17e-15, "F", *_ABSENT)
+    flicker_exponent: quantity("", 0.7, 1.3, "1.0") = Quantity(1.0, "", *_ABSENT)
+    flicker_low: quantity("Hz", 1e-3, 1.0, '"0.01 Hz"') = Quantity(0.01, "Hz", *_ABSENT)
+    flicker_high: quantity("Hz", 10.0, 100.0, '"50 Hz"') = Quantity(50.0, "Hz", *_ABSENT)
+    supply_std: quantity("", 0.0, 0.03, "0.002") = Quantity(0.0, "", *_ABSENT)
+    supply_tau: quantity("s", 1e-3, 10.0, '"10 ms"') = Quantity(10e-3, "s", *_ABSENT)
+    event_jitter: quantity("s", 0.0, 50e-6, '"1 us"') = Quantity(0.0, "s", *_ABSENT)
+    event_loss: quantity("", 0.0, 0.01, "1e-4") = Quantity(0.0, "", *_ABSENT)
 
 
 class TemperatureSection(Section):
@@ -239,6 +252,23 @@ class DriftSection(Section):
     kind: choice(*DRIFT_KINDS)
     bias_std: quantity("", 0.0, 0.5, "0.02")
     bias_tau: quantity("s", 1.0, 1e9, '"7 h"')
+
+
+class TrimSection(Section):
+    """Trimming cells of every neuron, and the converter that reads its membrane."""
+
+    bits: count(4, 14)
+    unit_code: count(1, 2**13)
+    least: count(1, 2**13)
+    adc_step: quantity("V", 1e-6, 0.1, '"1 mV"')
+    parameters: names(*TRIMMABLE)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "TrimSection":
+        least, unit, most = self.least.value, self.unit_code.value, 2**self.bits.value - 1
+        if not least < unit < most:
+            raise ValueError(f"least = {least}, unit_code = {unit}; allowed least < unit_code < {most} (bits)")
+        return self
 
 
 class PlasticSection(Section):
@@ -314,6 +344,7 @@ class DeviceFile(Section):
     noise: NoiseSection | None = None
     temperature: TemperatureSection | None = None
     drift: DriftSection | None = None
+    trim: TrimSection | None = None
     transistors: TransistorSection | None = None
     plastic: PlasticSection | None = None
     energy: EnergySection | None = None

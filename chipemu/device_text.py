@@ -23,6 +23,7 @@ _HEADINGS = {
     "noise": "noise",
     "temperature": "temperature: leakage, and what biases do",
     "drift": "drift of biases with age",
+    "trim": "trimming cells of every neuron",
     "plastic": "plastic synapses",
     "defects": "dead and stuck elements, fraction of all",
     "store": "what plastic synapses keep their weight in",

@@ -33,6 +33,8 @@ _TABLE = (
     Effect("mismatch_slot", "sigma(ln)", ("slot_factor",), "spread of the pulse from CAM word to CAM word"),
     Effect("thermal_noise", "sqrt(kT/C)", ("membrane_kick",), "white charge noise on the membrane capacitor"),
     Effect("input_noise", "relative", ("input_kick",), "slow (Ornstein-Uhlenbeck) noise on the summed input current"),
+    Effect("flicker_noise", "K/(C_ox W L)", ("flicker",), "1/f noise of each neuron's input and leak currents"),
+    Effect("supply_noise", "relative", ("supply",), "slow noise that all currents of a core share"),
     Effect("event_jitter", "s", ("event_jitter",), "the arbiter holds every event back for a random time"),
     Effect("event_loss", "probability", ("event_loss",), "events that reach no synapse"),
     Effect(
@@ -56,7 +58,9 @@ _TABLE = (
     ),
     Effect("dead_neurons", "fraction", ("threshold", "positive_feedback"), "neurons that never spike"),
     Effect("dead_tags", "fraction", ("dead_tags",), "tags that a core does not hear"),
-    Effect(CALIBRATION, "-", ("bias_current",), "biases are tuned per core from spikes before use", False),
+    Effect(
+        CALIBRATION, "-", ("bias_current", "trim_code"), "biases are tuned before use, per core or per neuron", False
+    ),
 )
 EFFECTS: dict[str, Effect] = {effect.name: effect for effect in _TABLE}
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -69,7 +73,16 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "mismatch_between_dies",
         "mismatch_slot",
     ),
-    "noise": ("thermal_noise", "input_noise", "event_jitter", "event_loss", "programming_noise", "read_noise"),
+    "noise": (
+        "thermal_noise",
+        "input_noise",
+        "flicker_noise",
+        "supply_noise",
+        "event_jitter",
+        "event_loss",
+        "programming_noise",
+        "read_noise",
+    ),
     "drift": ("bias_drift", "weight_leak", "conductance_drift"),
     "quantisation": ("bias_quantisation",),
     "dead": ("dead_words", "stuck_words", "dead_neurons", "dead_tags"),

@@ -31,6 +31,7 @@ from chipemu.parameters import (
 )
 from chipemu.power import event_energy, warn_if_busy
 from chipemu.recording import build_dataset, probe_fields, probe_values
+from chipemu.slow_noise import build_slow, set_weights, start
 from chipemu.stimulus import EventList, check_events, regular, steps
 from chipemu.transit import build_transit, clear
 from chipemu.units import PA, show, thermal_voltage
@@ -126,6 +127,7 @@ class Emulator:
         self._memory = WeightMemory(
             mapped, self._lanes, chips, len(noise_seeds), dt, dtype, step=self.step, keys=self._keys, bases=bases
         )
+        self._slow = build_slow(chips, len(noise_seeds), self._lanes, self._keys, dt, dtype)
         self._transit = build_transit(mapped, self._lanes, chips, len(noise_seeds), self._memory.wiring, dt, dtype)
         self._floor = np.zeros((self.n_runs, 2), dtype)
         self.state = np.zeros((self.n_runs, self._lanes.n_lanes * N_FIELDS), dtype)
@@ -157,11 +159,15 @@ class Emulator:
         before = self.chips[0].elapsed
         self._turn_into([chip.age(duration) for chip in self.chips])
         self._memory.age(self.chips[0].elapsed - before)
+        start(
+            self._slow, np.repeat([chip.n_waits for chip in self.chips], len(self.noise_seeds)), self._lanes, self._keys
+        )
         self._set_initial_state()
 
     def _turn_into(self, chips: Sequence[Chip]) -> None:
         self.chips = tuple(chips)
         self._set_floor()
+        set_weights(self._slow, self.chips, len(self.noise_seeds))
         self.set_biases(self.setting)
 
     def _set_floor(self) -> None:
@@ -178,6 +184,7 @@ class Emulator:
         fields[:, :, at.I_SYN : at.I_SYN + 4] = self._floor[:, None, None, :1]
         fields[:, :, at.Y] = self._floor[:, None, 1:]
         fields[:, :, at.I_AHP] = self._floor[:, None, :1]
+        fields[:, :, (at.SLOW_INPUT, at.SLOW_LEAK)] = 1.0
 
     def set_biases(self, setting: BiasSetting) -> None:
         """Tell the bias generators of every die; the state of the neurons goes on."""
@@ -186,9 +193,8 @@ class Emulator:
         for c, chip in enumerate(self.chips):
             fields = neuron_fields(chip, self.mapped, self.points, setting, c, self.dt)
             self._warn_if_coarse(fields, self._silenced(c, fields))
-            for field in range(at.N_STATE, at.N_FIELDS):
+            for field, value in fields.items():
                 padding = PADDING.get(field, 0.0)
-                value = fields[field]
                 self._lanes.set_field(self.state, field, slice(c * seeds, (c + 1) * seeds), value, padding)
 
         if self.mapped.device.weights == "masks":
@@ -367,8 +373,8 @@ class Emulator:
         noisy = any(chip.applied.on("thermal_noise") or chip.applied.on("input_noise") for chip in self.chips)
         run_dies(
             self.state, self._pending, self._lanes.address, Clock(self.step, active, n_steps, noisy), self._keys,
-            self._floor, self._memory.wiring, self._memory.amplitude, events, self._memory.plastic,
-            self._memory.cells, self._transit, spikes, probes,
+            self._floor, self._slow, self._memory.wiring, self._memory.amplitude, events,
+            self._memory.plastic, self._memory.cells, self._transit, spikes, probes,
         )  # fmt: skip
         self.step += n_steps * active
         self._check_state()
@@ -416,6 +422,7 @@ class Emulator:
         probe_neurons: str | Sequence[int] | None = None,
         every: float | None = None,
         learn: np.ndarray | None = None,
+        active: np.ndarray | None = None,
     ) -> xr.Dataset:
         """Run all dies and record every spike.
 
@@ -433,6 +440,8 @@ class Emulator:
             Sampling interval [s]; every step by default.
         learn
             Learn-enable line of each run.
+        active
+            Runs that take part; the others keep their state and their time.
 
         Returns
         -------
@@ -458,7 +467,12 @@ class Emulator:
         n_samples = steps(duration, self.dt) // stride
         values = np.zeros((self.n_runs, len(index), n_samples), self.state.dtype)
         window = self.advance(
-            events, duration, record=True, learn=learn, probes=Probes(index, stride if len(index) else 0, values)
+            events,
+            duration,
+            record=True,
+            learn=learn,
+            active=active,
+            probes=Probes(index, stride if len(index) else 0, values),
         )
         sampled = dict(zip(fields, np.split(values.astype(float), max(len(fields), 1), axis=1), strict=False))
         shown = {name: self._probe(name, sampled, neurons) for name in probes}

@@ -21,7 +21,7 @@ from chipemu.temperature import ROOM
 from chipemu.units import MS, MV, PA, PF, show, thermal_voltage
 
 NEVER = 80.0  # ln(I / pA) no membrane reaches: the threshold of a padding lane, and of a dead neuron
-_CIRCUIT_CURRENTS = ("I_spkthr", "I_fb_gain", "I_fb_th")
+_CIRCUIT_CURRENTS = ("I_spkthr", "I_reset", "I_fb_gain", "I_fb_th")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +33,8 @@ class BiasSetting:
     names : biases, the third axis of the arrays
     codes : (chip, core, bias, 2) int16 coarse and fine; -1 where an exact current is set
     currents : (chip, core, bias) nominal current of the code [A]
+    trim : (chip, core, neuron, cell) int16 codes of the trimming cells, in order of the device's ``trim.parameters``;
+        None where every cell stands at its unit code
     second_leak : (chip, core, neuron) bool, neurons that take leak register 2 instead of 1; None where none does
     """
 
@@ -40,6 +42,7 @@ class BiasSetting:
     codes: np.ndarray
     currents: np.ndarray
     second_leak: np.ndarray | None = None
+    trim: np.ndarray | None = None
 
     def index(self, name: str) -> int:
         """Position of a bias on the third axis."""
@@ -93,16 +96,30 @@ def neuron_currents(
     address : (neuron, 2) core and neuron
     stated_at : (core,) temperature for which the biases are stated [K], see :func:`core_temperature`
     """
-    core, neuron = address[:, 0], address[:, 1]
+    core = address[:, 0]
     currents = {}
     for b, name in enumerate(setting.names):
         parameter = chip.device.biases[name].parameter
         at_core = chip.bias_at_work(name, setting.currents[c, :, b], stated_at) * chip.core_factor[name]
         currents[parameter] = chip.flowing(parameter, at_core[core], address)
     if setting.second_leak is not None:
-        chosen = setting.second_leak[c, core, neuron]
+        chosen = setting.second_leak[c, core, address[:, 1]]
         currents["I_tau"] = np.where(chosen, currents["I_tau2"], currents["I_tau"])
+    for parameter, factor in _trimmed(chip, setting, c, address).items():
+        if parameter in currents:
+            # a cell takes no current below the leakage of its own transistors
+            floor = chip.bias_floor(chip.device.register(parameter))
+            currents[parameter] = np.maximum(currents[parameter] * factor, np.minimum(currents[parameter], floor))
     return currents
+
+
+def _trimmed(chip: Chip, setting: BiasSetting, c: int, address: np.ndarray) -> dict[str, np.ndarray]:
+    """Factor of the trimming cells on each parameter of some neurons; empty where nothing is trimmed."""
+    trim = chip.device.trim
+    if trim is None or setting.trim is None:
+        return {}
+    codes = setting.trim[c, address[:, 0], address[:, 1]]
+    return {parameter: trim.factor(codes[:, p]) for p, parameter in enumerate(trim.parameters)}
 
 
 def _circuit(chip: Chip, mapped: MappedNetwork, points: Mapping[str, OperatingPoint], name: str, address) -> np.ndarray:
@@ -142,6 +159,9 @@ def neuron_fields(
     stated_at = core_temperature(mapped, points)
     current = {name: value * PA for name, value in neuron_currents(chip, setting, c, address, stated_at).items()}
     const = {name: _circuit(chip, mapped, points, name, address) for name in chip.device.circuit}
+    const |= {
+        name: const[name] * factor for name, factor in _trimmed(chip, setting, c, address).items() if name in const
+    }
     kappa = const["kappa"]
     kelvin = np.full(len(address), chip.temperature) if chip.applied.on("temperature") else stated_at[address[:, 0]]
     u_t = thermal_voltage(kelvin) * MV

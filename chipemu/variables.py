@@ -62,6 +62,8 @@ FACTORS = {
         Variable("levels", ("levels",), "1", "index", "weight levels"),
         Variable("mismatch_scale", ("mismatch_scale",), "1", "real", "factor on the standard deviation of mismatch"),
         Variable("noise_scale", ("noise_scale",), "1", "real", "factor on the amplitude of temporal noise"),
+        Variable("mismatch_model", ("mismatch_model",), "", "text", "size of within-core spread: measured or geometry"),
+        Variable("corner", ("corner",), "", "text", "process corner of n- and p-channel: T, S or F each"),
         Variable("temperature", ("temperature",), "K", "real", "temperature of the die"),
         Variable("age", ("age",), "s", "real", "time since calibration"),
         Variable("eta", ("eta",), "1", "real", "learning rate"),
@@ -120,6 +122,13 @@ _CALIBRATION = (
     Variable("calibration_time", ("chip",), "s", "real", "chip time of those trials"),
     Variable("point", ("point",), "", "text", "name of the operating point"),
     Variable("point_hash", ("point",), "", "text", "SHA-256 of the operating point"),
+    Variable("trim_code", ("chip", "core", "neuron", "cell"), "1", "index", "code of a neuron's trimming cell"),
+    Variable("second_leak", ("chip", "core", "neuron"), "1", "flag", "neuron takes its leak from register 2"),
+    Variable("leak_spread_before", ("chip", "core"), "1", "real", "spread where firing starts, without that choice"),
+    Variable("leak_spread_after", ("chip", "core"), "1", "real", "spread where firing starts, with that choice"),
+    Variable("reading", ("reading",), "", "text", "what is read of a single neuron"),
+    Variable("trim_before", ("chip", "placed", "reading"), "1", "real", "ln(observed / nominal) before trimming"),
+    Variable("trim_after", ("chip", "placed", "reading"), "1", "real", "ln(observed / nominal) after trimming"),
     Variable("unobserved", ("note",), "", "text", "point: quantity: why it could not be looked at"),
 )
 _LEDGER = (

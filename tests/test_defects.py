@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from chipemu import Emulator, Network, load_device, map_network, sample_chip
+from chipemu.calibration import calibrate
 from chipemu.defects import beta_shape, word_fractions
 from chipemu.effects import EFFECTS
 from chipemu.stimulus import EventList
@@ -168,6 +169,22 @@ def test_plastic_synapses_are_dead_or_stuck(device):
     assert (stuck.plastic_factor(places, "step") == 0).mean() == pytest.approx(0.2, abs=0.02)
     np.testing.assert_array_equal(dead.plastic_factor(places, "step"), clean.plastic_factor(places, "step"))
     np.testing.assert_array_equal(stuck.plastic_factor(places, "pulse"), clean.plastic_factor(places, "pulse"))
+
+
+def test_calibration_is_of_the_living(device):
+    device = with_rates(device, dead_neurons=0.3)
+    net = Network("cells")
+    net.project(net.sources("in", 2), net.population("cells", 60, point="output"), receptor="ampa")
+    mapped = map_network(net, device)
+    whole, dead = (
+        calibrate([sample_chip(device, seed, without=[*others, "noise"]) for seed in (1, 2, 3)], mapped)
+        for others in (["dead"], ["dead_words", "stuck_words", "dead_tags"])
+    )
+    assert dead.success.all()
+    core, knob = mapped.address[0, 0], dead.setting.index("PS_WEIGHT_EXC_F_N")
+    tuned = dead.setting.currents[:, core, knob] / whole.setting.currents[:, core, knob]
+    np.testing.assert_allclose(tuned, 1, atol=0.1)  # 30 % more drive were asked for if the dead were counted
+    assert np.all(dead.before[:, core, 0] > 0.7 * whole.before[:, core, 0] + 0.02)
 
 
 def test_the_section_is_refused_where_weights_are_no_words(tmp_path):

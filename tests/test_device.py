@@ -165,7 +165,7 @@ def test_ideal_has_exact_currents_and_no_spread():
 
 def test_mismatch_is_complete_and_a_missing_entry_answers_with_its_default():
     device = load_device("dynapse1")
-    assert set(device.mismatch.within_core) == {*PARAMETERS, "I_spkthr"}
+    assert set(device.mismatch.within_core) == {*PARAMETERS, "I_reset", "I_spkthr"}
     assert set(device.mismatch.between_cores) == set(device.modelled_biases)
     assert device.quantity("mismatch.between_cores.IF_DC_P").source == "assumed"
     assert device.quantity("mismatch.between_cores.IF_TAU1_N").source == "zendrikov-2024"

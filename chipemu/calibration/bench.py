@@ -7,6 +7,7 @@ import numpy as np
 
 from chipemu.chip import Chip
 from chipemu.emulator import DEFAULT_DT, Emulator
+from chipemu.kernels.run import Events
 from chipemu.mapping import MappedNetwork, map_network
 from chipemu.mapping.placement import Placement
 from chipemu.network import RECEPTORS, Network
@@ -68,7 +69,21 @@ class Bench:
         -------
         (chip, core) mean rate of the core's neurons [Hz], without those left out; NaN for cores without neurons
         """
-        emulator, n = self.emulator, self.emulator.n_runs
+        mean = self._by_core(self.counts(drives, window=window, active=active)) / self._n_per_core / window
+        mean[:, [p is None for p in self.mapped.core_point]] = np.nan
+        return mean
+
+    def counts(self, drives, *, window: float = WINDOW, active: np.ndarray | None = None) -> np.ndarray:
+        """Spikes in the window of the same trial, (chip, neuron)."""
+        emulator = self.emulator
+        for duration in (SETTLE, window):
+            count = emulator.advance(self.events(drives, duration, active), duration, active=active).count
+        self._fired |= count > 0
+        return count
+
+    def events(self, drives, duration: float, active: np.ndarray | None = None) -> Events:
+        """Input of one trial: regular trains, spread evenly over the generators of a receptor."""
+        n = self.emulator.n_runs
         rates = np.zeros((n, self.mapped.n_sources))
         phase = np.zeros_like(rates)
         for group in self.mapped.network.source_groups:
@@ -79,25 +94,24 @@ class Bench:
             phase[:, part] = np.arange(group.n) / group.n
         if active is not None:
             rates[~active] = 0.0
-        for duration in (SETTLE, window):
-            events = regular(rates, duration, DEFAULT_DT, phase)
-            count = emulator.advance(events, duration, active=active).count
-        self._fired |= count > 0
-        mean = self._by_core(count) / self._n_per_core / window
-        mean[:, [p is None for p in self.mapped.core_point]] = np.nan
-        return mean
+        return regular(rates, duration, DEFAULT_DT, phase)
 
     def _by_core(self, values: np.ndarray) -> np.ndarray:
         core = self.mapped.address[:, 0]
         return np.stack([np.bincount(core, row, self._n_per_core.shape[1]) for row in values])
 
-    def leave_out_silent(self) -> None:
-        """Take means over the neurons that have fired in any trial so far, on cores where most of them have.
+    def leave_out_silent(self, dies: np.ndarray) -> np.ndarray:
+        """Take means of some dies (chip,) over the neurons that have fired so far, on cores where most of them have.
 
         A dead neuron would pull the mean of its core down, and its living neighbours would be tuned up for it.
+
+        Returns
+        -------
+        (chip, core) factor by which means of earlier trials rise, because the neurons left out gave them no spike
         """
-        fired = self._by_core(self._fired)
-        self._n_per_core = np.where(2 * fired > self._n_per_core, fired, self._n_per_core)
+        before, fired = self._n_per_core, self._by_core(self._fired)
+        self._n_per_core = np.where(dies[:, None] & (2 * fired > before), fired, before)
+        return before / self._n_per_core
 
     def set_biases(self, setting: BiasSetting) -> None:
         """Tell the bias generators of every die."""

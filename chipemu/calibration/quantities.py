@@ -164,7 +164,22 @@ def _excited(device: DeviceSpec, point, receptor: str, curve: _Curve) -> dict[st
     at = {name: whole(curve.reach(target)) for name, _, target in wanted}
     if rest >= _RESTING:
         at["zero"] = 0.0
-    return {name: Probe(knobs, {receptor: at[name]}, curve.fault(at[name])) for name, knobs, _ in wanted}
+    probes = {}
+    for name, knobs, _ in wanted:
+        turned = tuple(knob for knob in knobs if not _trimmed(device, knob))
+        why = curve.fault(at[name]) if turned else "every neuron is trimmed to it"
+        probes[name] = Probe(turned, {receptor: at[name]}, why)
+    return probes
+
+
+def _trimmed(device: DeviceSpec, knob: str) -> bool:
+    """Whether neurons are trimmed to what a bias sets. The constant current is fine-tuned for the core all the same:
+    a neuron near its rheobase tells more of it than its membrane does."""
+    return (
+        device.trim is not None
+        and knob != device.register("I_dc")
+        and device.biases[knob].parameter in device.trim.parameters
+    )
 
 
 def weight_knob(device: DeviceSpec, receptor: str) -> str:

@@ -9,6 +9,8 @@ import numpy as np
 import xarray as xr
 
 from chipemu import storage
+from chipemu.calibration.leak_choice import LeakChoice
+from chipemu.calibration.trim import Trimming
 from chipemu.chip import Chip
 from chipemu.device import OperatingPoint
 from chipemu.errors import InputError, shorten
@@ -36,6 +38,8 @@ class Calibration:
         cannot be looked at
     ledger : trials and chip time of every die
     unobserved : (point, quantity) -> why it could not be looked at
+    trimming : what became of single neurons, where the device trims them
+    leaks : what the choice between two leaks did to the spread within cores, where it was asked for
     """
 
     chips: tuple[Chip, ...]
@@ -46,6 +50,8 @@ class Calibration:
     after: np.ndarray
     ledger: Ledger
     unobserved: Mapping[tuple[str, str], str]
+    trimming: Trimming | None = None
+    leaks: LeakChoice | None = None
 
     @property
     def within(self) -> np.ndarray:
@@ -73,6 +79,7 @@ class Calibration:
         for q, name in enumerate(self.names):
             parts = [_spread(ratio[:, :, q]) for ratio in (self.before, self.after)]
             lines.append(f"  {name:<12}  {parts[0]:<24}  {parts[1]}")
+        lines += [str(part) for part in (self.trimming, self.leaks) if part is not None]
         lines += [f"  {name} of point {point}: {why}" for (point, name), why in self.unobserved.items()]
         failed = [str(chip.seed) for chip, good in zip(self.chips, self.success, strict=True) if not good]
         if failed:
@@ -98,6 +105,9 @@ def die_hash(chip: Chip) -> str:
         for name in sorted(factors):
             digest.update(name.encode() + np.ascontiguousarray(factors[name]).tobytes())
     digest.update(bytes([chip.applied.on("bias_quantisation")]) + f"{chip.mismatch_model} {chip.corner}".encode())
+    digest.update(bytes([chip.applied.on("bias_quantisation")]))
+    if chip.dead_neurons.any():
+        digest.update(chip.dead_neurons.tobytes())
     return digest.hexdigest()
 
 
@@ -124,6 +134,20 @@ def _dataset(result: Calibration) -> xr.Dataset:
             "point_hash": ("point", np.array([p.hash for p in result.points.values()], object)),
         }
     )
+    if setting.trim is not None:
+        dataset["trim_code"] = (("chip", "core", "neuron", "cell"), setting.trim)
+    if setting.second_leak is not None:
+        dataset["second_leak"] = (("chip", "core", "neuron"), setting.second_leak)
+    if result.leaks is not None:
+        dataset["leak_spread_before"] = (("chip", "core"), result.leaks.before)
+        dataset["leak_spread_after"] = (("chip", "core"), result.leaks.after)
+    if result.trimming is not None:
+        reading = ("chip", "placed", "reading")
+        dataset["reading"] = ("reading", np.array(result.trimming.names, object))
+        dataset["trim_before"], dataset["trim_after"] = (
+            (reading, result.trimming.before),
+            (reading, result.trimming.after),
+        )
     if notes:
         dataset["unobserved"] = ("note", np.array(notes, object))
     device = chips[0].device
@@ -153,7 +177,8 @@ def load_calibration(path: str | Path, chips: Sequence[Chip], points: Mapping[st
     seeds = data["chip_seed"].values.tolist()
     row = [seeds.index(chip.seed) for chip in chips]
     codes = np.stack([data["code_coarse"].values[row], data["code_fine"].values[row]], axis=-1).astype(np.int16)
-    setting = BiasSetting(tuple(data["bias"].values.tolist()), codes, data["bias_current"].values[row])
+    single = {"second_leak": _rows(data, "second_leak", row), "trim": _rows(data, "trim_code", row)}
+    setting = BiasSetting(tuple(data["bias"].values.tolist()), codes, data["bias_current"].values[row], **single)
     ledger = Ledger(
         calibration_trials=data["calibration_trials"].values[row], chip_time_s=data["calibration_time"].values[row]
     )
@@ -167,7 +192,25 @@ def load_calibration(path: str | Path, chips: Sequence[Chip], points: Mapping[st
         data["rate_ratio_after"].values[row],
         ledger,
         {(point, name): why for point, name, why in notes},
+        _trimming(data, row),
+        _leaks(data, row),
     )
+
+
+def _rows(data: xr.Dataset, name: str, row: list[int]) -> np.ndarray | None:
+    return data[name].values[row] if name in data else None
+
+
+def _leaks(data: xr.Dataset, row: list[int]) -> LeakChoice | None:
+    spread = (_rows(data, "leak_spread_before", row), _rows(data, "leak_spread_after", row))
+    return None if spread[0] is None else LeakChoice(*spread)
+
+
+def _trimming(data: xr.Dataset, row: list[int]) -> Trimming | None:
+    if "reading" not in data:
+        return None
+    names = tuple(data["reading"].values.tolist())
+    return Trimming(names, data["trim_before"].values[row], data["trim_after"].values[row])
 
 
 def _check(data: xr.Dataset, path, chips: Sequence[Chip], points: Mapping[str, OperatingPoint]) -> None:

@@ -4,7 +4,7 @@ The lab knows its chip's design, so the first slopes d ln(rate) / d ln(current) 
 then corrects them (Broyden's update), because a core that sits at half its gain has other slopes than that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,11 +37,21 @@ class Knobs:
     chips : dies
     start : setting to begin with
     names : biases that are turned
+    groups : bias -> biases that move with it, in proportion
     """
 
-    def __init__(self, chips: Sequence[Chip], start: BiasSetting, names: Sequence[str]):
+    def __init__(
+        self,
+        chips: Sequence[Chip],
+        start: BiasSetting,
+        names: Sequence[str],
+        groups: Mapping[str, Sequence[str]] | None = None,
+    ):
         self._chips, self._start = chips, start
         self._names = tuple(names)
+        self._members: list[list[int]] = [
+            [start.index(member) for member in (groups or {}).get(name, ())] for name in names
+        ]
         self._index = [start.index(name) for name in names]
         with np.errstate(divide="ignore"):
             self.start = np.log(start.currents[:, :, self._index])
@@ -56,6 +66,11 @@ class Knobs:
                 code, current = generate(chip, self._names[knob], float(np.exp(x[c, core, knob])))
                 codes[c, core, b], currents[c, core, b] = code, current
                 got[c, core, knob] = np.log(current)
+                for member in self._members[knob]:
+                    wanted = self._start.currents[c, core, member] * current / self._start.currents[c, core, b]
+                    codes[c, core, member], currents[c, core, member] = generate(
+                        chip, self._start.names[member], float(wanted)
+                    )
         return replace(self._start, codes=codes, currents=currents), got
 
     def bounded(self, x: np.ndarray) -> np.ndarray:

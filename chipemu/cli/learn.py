@@ -87,6 +87,12 @@ def learn(
         Spread, Option(help="within-core spread as measured, or by the geometry of transistors (Pelgrom)")
     ] = Spread.measured,
     corner: Annotated[Corner, Option(help="process corner: typical, slow, fast; n then p")] = Corner.TT,
+    calibrate_at: Annotated[
+        str | None, Option(metavar="T", help="temperature of calibration; by default that of use")
+    ] = None,
+    leak_choice: Annotated[
+        bool, Option("--leak-choice", help="calibration lets every neuron choose between two leak registers")
+    ] = False,
     age: Annotated[str, Option(metavar="T", help="idle time between training and test, e.g. '1 week'")] = "0s",
     compensate: Annotated[
         bool, Option("--compensate", help="one gain a die against the drift of memristive weights over --age")
@@ -153,6 +159,8 @@ def learn(
         scale=_factors(scale),
         split=split.value,
         temperature=_quantity(temperature, "K", "--temperature"),
+        leak_choice=leak_choice,
+        calibrate_at=_quantity(calibrate_at, "K", "--calibrate-at"),
         mismatch_model=mismatch_model.value,
         corner=corner.value,
         age=_quantity(age, "s", "--age"),

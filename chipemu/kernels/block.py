@@ -88,7 +88,7 @@ def advance(X, base, half, i0, y_floor):
         )
         # what the soma sees: currents above the leakage floor
         dc = X[q + at.I_DC * LANES]
-        leak = X[q + at.I_TAU * LANES]
+        leak = X[q + at.I_TAU * LANES] * X[q + at.SLOW_LEAK * LANES]
         inject_n = X[q + at.INJECT_NMDA * LANES]
         inject_s = X[q + at.INJECT_GABA_A * LANES]
         gain = X[q + at.I_GAIN * LANES]
@@ -100,7 +100,7 @@ def advance(X, base, half, i0, y_floor):
         dead = X[q + at.REFRACTORY * LANES]
         active = min(max(one - dead, zero), one)  # fraction of the step outside the dead time
         h = X[q + at.STEP_PER_CHARGE * LANES] * active
-        factor = one + ou
+        factor = (one + ou) * X[q + at.SLOW_INPUT * LANES]
         k1 = net_current(
             y0, (n0 - i0) * inject_n, a0 - b0 + dc, leak + (h0 - i0) + (s0 - i0) * inject_s,
             gain, nmda_thr, fb_gain, fb_th, fb_n, i0, factor,

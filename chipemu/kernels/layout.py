@@ -43,7 +43,11 @@ OU_KEEP = 44  # exp(-dt / tau_noise)
 OU_KICK = 45  # standard deviation of the OU innovation per step
 INJECT_NMDA = 46  # 1, or 0 where the feedback current is sensed but not injected into the soma
 INJECT_GABA_A = 47
-N_FIELDS = 48
+
+# --- slow noise (see slow.py), state: factors that a tick sets, 1 without it ---------------------------------
+SLOW_INPUT = 48  # on the input current of the soma
+SLOW_LEAK = 49  # on its leak
+N_FIELDS = 50
 BLOCK = N_FIELDS * LANES
 
 # --- receptors -----------------------------------------------------------------------------------------------
@@ -63,3 +67,5 @@ STREAM_CORRELATED = 20
 STREAM_OUTLIER = 21
 STREAM_GRADIENT = 22
 STREAM_EVENT = 30
+STREAM_SLOW = 31
+STREAM_SLOW_START = 32

@@ -17,6 +17,7 @@ from chipemu.kernels.block import advance, charge_synapses, draw_noise
 from chipemu.kernels.jit import kernel
 from chipemu.kernels.layout import BLOCK, LANES
 from chipemu.kernels.plastic import step_cell, step_code
+from chipemu.kernels.slow import move_slow
 from chipemu.kernels.store import CODE, read
 from chipemu.kernels.transit import LOST, delay_pulses, deliver_pulses, hold_back, steps_held
 
@@ -143,8 +144,9 @@ def _arrive_held(X, wiring, amplitude, plastic, store, transit, run, step, key_a
 
 @kernel
 def _run_die(
-    X, pending, addresses, run, clock, keys, floor, wiring, amplitude, events, plastic, store, transit, spikes, probes
-):
+    X, pending, addresses, run, clock, keys, floor, slow,
+    wiring, amplitude, events, plastic, store, transit, spikes, probes,
+):  # fmt: skip
     n_blocks = X.size // BLOCK
     touched = np.zeros(n_blocks, np.int64)
     key_a = keys[0]
@@ -174,8 +176,11 @@ def _run_die(
                             wiring, amplitude, plastic, store, transit, run, step, key_a, key_b, touched,
                         )  # fmt: skip
         half = step % 2
+        ticks = slow.state.shape[1] > 0 and step % slow.every == 0
         for b in range(n_blocks):
             base = b * BLOCK
+            if ticks:
+                move_slow(X, base, b, slow, run, addresses, step, key_a, key_b)
             if clock.noise and (half == 0 or k == 0):
                 draw_noise(X, base, addresses, b * LANES, np.uint64(step // 2), key_a, key_b)
             if touched[b] != 0:
@@ -201,7 +206,7 @@ def _run_die(
 
 @kernel(parallel=True)
 def run_dies(
-    X, pending, addresses, clock, keys, floor, wiring, amplitude, events, plastic, store, transit, spikes, probes
+    X, pending, addresses, clock, keys, floor, slow, wiring, amplitude, events, plastic, store, transit, spikes, probes
 ):
     """Advance every run by ``clock.n_steps``; runs share nothing, so any batch and thread count gives the same bits.
 
@@ -212,12 +217,13 @@ def run_dies(
     addresses : (n) uint32, core * 65536 + neuron, the address of the noise
     keys : (r, 2) uint64, (noise seed, die seed)
     floor : (r, 2) of X's type: leakage floor I0 [pA] and ln(I0 / pA), which rise with temperature
+    slow : flicker and supply noise, part of the state
     amplitude : (r, e) of X's type, words with their slot spread
     transit : events and pulses on their way, part of the state
     """
     for run in prange(X.shape[0]):
         if clock.active[run]:
             _run_die(
-                X[run], pending[run], addresses, run, clock, keys[run], floor[run],
+                X[run], pending[run], addresses, run, clock, keys[run], floor[run], slow,
                 wiring, amplitude[run], events, plastic, store, transit, spikes, probes,
             )  # fmt: skip

@@ -27,7 +27,7 @@ def net_current(y, i_nmda, i_other, i_out, i_gain, nmda_thr, fb_gain, fb_th, fb_
     """Current that charges the membrane capacitor [pA]: C dV/dt of the module's equation.
 
     ``i_other`` is I_ampa - I_gaba_b + I_dc and ``i_out`` is I_tau + I_ahp + I_gaba_a [pA]; ``input_factor`` is the
-    multiplicative input noise.
+    multiplicative noise of the input.
     """
     one = real(1.0, y)
     i_mem = exp(y)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from chipemu.calibration import Calibration, calibrate
+from chipemu.calibration import Calibration, calibrate, carry_over
 from chipemu.chip import Chip, sample_chip
 from chipemu.effects import switches
 from chipemu.emulator import Emulator
@@ -142,7 +142,11 @@ def _calibrate(chips: list[Chip], mapped: MappedNetwork, settings: Settings, tic
     if not switches(settings.without, settings.scale).on("calibration"):
         return None
     tick("calibrate", 0, 1)
-    calibration = calibrate(chips, mapped, seed=settings.seed)
+    then = settings.calibrate_at
+    before = chips if then is None else [chip.set_temperature(then) for chip in chips]
+    calibration = calibrate(before, mapped, seed=settings.seed, leak_choice=settings.leak_choice)
+    if then is not None:
+        calibration = carry_over(calibration, chips, mapped, seed=settings.seed + 1)
     tick("calibrate", 1, 1)
     return calibration
 

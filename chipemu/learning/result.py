@@ -19,7 +19,7 @@ from chipemu.tasks import Task
 from chipemu.variables import label
 
 _RUN = ("chip", "noise")
-_WITHOUT_EFFECT = ("I_tau2",)  # the second leak register cannot be selected
+_WITHOUT_EFFECT = ("I_tau2",)  # the second leak register is for silenced neurons
 
 
 @dataclass(frozen=True, eq=False)

@@ -69,6 +69,8 @@ class Settings:
     without, scale : effects switched off or scaled, see :func:`chipemu.effects.switches`
     split : ``"validation"``, or ``"test"`` to open the test split
     temperature : of the dies [K]
+    leak_choice : whether calibration lets every neuron choose between two leaks
+    calibrate_at : temperature at which they were calibrated [K]; None calibrates at that of use
     mismatch_model, corner : spread ``"measured"`` or by ``"geometry"``, and process corner, see
         :func:`chipemu.chip.sample_chip`
     age : time that the dies lie idle between training and the final test [s]
@@ -98,6 +100,8 @@ class Settings:
     scale: Mapping[str, float] = field(default_factory=dict)
     split: str = "validation"
     temperature: float = ROOM
+    leak_choice: bool = False
+    calibrate_at: float | None = None
     mismatch_model: str = "measured"
     corner: str = "TT"
     age: float = 0.0

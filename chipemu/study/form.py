@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from chipemu import library, tasks, units
 from chipemu.effects import EFFECTS, GROUPS, all_but
 from chipemu.errors import InputError, UnknownNameError, shorten
+from chipemu.transistor import CORNERS, MISMATCH_MODELS
 
 # A fixed order of factors, outermost first: a study does not change when its file is sorted differently.
 FACTOR_ORDER = (
@@ -20,6 +21,8 @@ FACTOR_ORDER = (
     "levels",
     "mismatch_scale",
     "noise_scale",
+    "mismatch_model",
+    "corner",
     "temperature",
     "eta",
     "target_rate",
@@ -180,6 +183,8 @@ class Factors(_Table):
     levels: _Values[_Levels] | None = None
     mismatch_scale: _Values[_Scale] | None = None
     noise_scale: _Values[_Scale] | None = None
+    mismatch_model: _Values[Literal[MISMATCH_MODELS]] | None = None
+    corner: _Values[Literal[CORNERS]] | None = None
     temperature: _Values[_Temperature] | None = None
     eta: _Values[Annotated[float, Field(ge=0)]] | None = None
     target_rate: _Values[_Rate] | None = None

@@ -10,6 +10,7 @@ from chipemu.errors import UnknownNameError
 from chipemu.validation import (
     biases,
     budget,
+    calibration,
     defects,
     drift,
     dynapse2,
@@ -17,11 +18,13 @@ from chipemu.validation import (
     noise,
     power,
     soma,
+    spectra,
     spread,
     store,
     synapse,
     temperature,
     timestep,
+    transit,
 )
 from chipemu.validation.check import Check, Measure, targets
 
@@ -30,6 +33,8 @@ SUBJECTS: dict[str, Measure] = {
     "synapse": synapse.run,
     "timestep": timestep.run,
     "noise": noise.run,
+    "spectra": spectra.run,
+    "transit": transit.run,
     "mismatch": mismatch.run,
     "biases": biases.run,
     "dynapse2": dynapse2.run,
@@ -37,6 +42,7 @@ SUBJECTS: dict[str, Measure] = {
     "budget": budget.run,
     "temperature": temperature.run,
     "drift": drift.run,
+    "calibration": calibration.run,
     "defects": defects.run,
     "power": power.run,
     "store": store.run,

@@ -8,7 +8,7 @@ import numpy as np
 from chipemu.chip import sample_chip
 from chipemu.device import load_device, load_point
 from chipemu.emulator import Emulator
-from chipemu.kernels.random import fill_normals, philox
+from chipemu.kernels.random import fill_normals, fill_uniforms, philox
 from chipemu.mapping import map_network
 from chipemu.network import Network
 from chipemu.stimulus import EventList, poisson, regular
@@ -33,7 +33,7 @@ def emulator(precision: str, dc: float, name: str = "dynapse1-plastic") -> Emula
     net.project(inputs, cells, receptor="gaba_a", words=3)
     net.project(cells, cells, receptor="ampa", pairs="one")
     net.project_signed(inputs, cells, positive="ampa", negative="gaba_b", name="weights", store="plastic")
-    dies = [sample_chip(device, seed, scale={"event_loss": 20}) for seed in (1, 2)]
+    dies = [sample_chip(device, seed, without=["dead"], scale={"event_loss": 20}) for seed in (1, 2)]
     point = load_point("mismatch-fit", device)
     point = dataclasses.replace(point, biases={**point.biases, "IF_RFR_N": 1.05e-9})  # 1 ms: ends within the run
     emulator = Emulator(dies, map_network(net, device), points={point.name: point}, precision=precision)
@@ -69,6 +69,8 @@ def short_run() -> dict[str, np.ndarray]:
     seen["philox"] = np.array(words, np.uint64)
     seen["normals_float64"] = np.empty(20)
     fill_normals(np.arange(20, dtype=np.uint32), 3, 4, 5, 6, seen["normals_float64"])
+    seen["uniforms_float64"] = np.empty(20)
+    fill_uniforms(np.arange(20, dtype=np.uint32), 3, 4, 5, 6, seen["uniforms_float64"])
     for name, trains in (
         ("regular", regular([[150.0, 333.0]], 0.02, DT)),
         ("poisson", poisson([[900.0, 400.0]], 0.02, DT, seed=1)),

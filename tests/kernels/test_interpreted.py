@@ -64,3 +64,4 @@ def test_weights_of_every_store_agree(compiled, interpreted):
 
 def test_normals_agree(compiled, interpreted):
     np.testing.assert_allclose(compiled["normals_float64"], interpreted["normals_float64"], rtol=1e-12)
+    np.testing.assert_array_equal(compiled["uniforms_float64"], interpreted["uniforms_float64"])

@@ -42,6 +42,7 @@ def test_point_without_factors_is_the_usual_experiment():
         ("mismatch_scale = 2", {"scale": {"mismatch": 2.0}}),
         ("noise_scale = 0.5", {"scale": {"noise": 0.5}}),
         ('temperature = "310 K"', {"temperature": 310.0}),
+        ('corner = "SS"\nmismatch_model = "geometry"', {"corner": "SS", "mismatch_model": "geometry"}),
         ("eta = 0", {"eta": 0.0}),
         ('target_rate = "30 Hz"', {"schedule": replace(usual("binary")[1], target_rate=30.0)}),
         (

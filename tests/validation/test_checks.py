@@ -14,16 +14,9 @@ from chipemu.validation.check import COLUMNS, Target, target, targets
 from chipemu.validation.suite import SUBJECTS
 
 TABLES = ["soma", "synapse", "epsp_words", "mismatch", "spread", "budget", "rate_cv", "noise", "timestep", "defects"]
-TABLES += ["power", "temperature", "drift", "store", "biases", "dynapse2"]
-LAWS = (
-    "lognormal",
-    "SE2 boards",
-    "beta-binomial",
-    "binomial",
-    "linear",
-    "table",
-    "any",
-)  # rows without an operating point
+TABLES += ["spectra", "transit", "power", "temperature", "drift", "store", "biases", "dynapse2"]
+# rows without an operating point
+LAWS = ("lognormal", "SE2 boards", "beta-binomial", "binomial", "linear", "table", "any")
 ROW_KEYS = ("name", "operating_point", "expected", "got", "tolerance", "unit", "source", "passed")
 
 LINE = Target("rate", "ds-fi", 300.0, "pA", 35.0, 0.7, "Hz", "computed")
