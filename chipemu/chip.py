@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from chipemu.ageing import check_age, wander
+from chipemu.bias import span
 from chipemu.defects import Defects
 from chipemu.device import DeviceSpec
 from chipemu.effects import EFFECTS, Switches, switches
@@ -143,14 +144,13 @@ class Chip:
             flows = flows * bias_ratio(law, self.device.circuit["kappa"], name, asked, self.temperature, reference)
         if name in self.wandered:
             flows = flows * np.exp(self.wandered[name])
-        return np.maximum(flows, self.bias_floor)
+        return np.maximum(flows, self.bias_floor(name))
 
-    @property
-    def bias_floor(self) -> float:
+    def bias_floor(self, name: str) -> float:
         """Smallest current of a bias [A]; exact currents (no codes) know no floor: zero amperes are off."""
-        generator = self.device.bias_generator
+        generator = self.device.generators.get(name)
         coded = generator is not None and self.applied.on("bias_quantisation")
-        return generator.floor * self.leakage if coded else 0.0
+        return span(generator)[0] * self.leakage if coded else 0.0
 
     def flowing(self, parameter: str, current: np.ndarray, address: np.ndarray) -> np.ndarray:
         """Currents of some neurons [A] whose cores send them ``current`` [A]; ``address`` is (n, 2) core, neuron.

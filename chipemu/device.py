@@ -10,12 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from chipemu.ageing import Drift
-from chipemu.bias import BiasGenerator
+from chipemu.bias import BiasGenerator, Generator
 from chipemu.device_fields import Section
 from chipemu.device_file import content_hash, read_device
-from chipemu.device_schema import PARAMETERS, MismatchSection, TemperatureSection, TransistorSection
+from chipemu.device_schema import (
+    PARAMETERS,
+    DeviceFile,
+    TemperatureSection,
+    TransistorSection,
+    required_parameters,
+)
 from chipemu.device_text import device_text
+from chipemu.errors import UnknownNameError
 from chipemu.frozen_map import FrozenMap
+from chipemu.generator_schema import build_generators, shared_generator
 from chipemu.operating_point import OperatingPoint, load_point
 from chipemu.quantity import Quantity, look_up
 from chipemu.store import Capacitor, Cmo, Pcm, Rram, WeightStore
@@ -58,6 +66,15 @@ class Capacity:
     tag_bits: int
     n_virtual_sources: int
     reserved: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Routing:
+    """How events find their words: by tags that the mapper gives freely, or by the sender's address; and how many hops
+    of the mesh an event may take in each direction."""
+
+    free_tags: bool = False
+    n_hops: int = 0
 
 
 @dataclass(frozen=True)
@@ -214,7 +231,9 @@ class DeviceSpec:
     chip : Capacity
         Counts.
     bias_generator : BiasGenerator or None
-        None: currents are exact.
+        The generator that all registers share; None where each has its own, or currents are exact.
+    generators : mapping
+        Generator of each register that sets a parameter, by its name; empty where currents are exact.
     biases : mapping
         Register name to `Bias`.
     circuit : mapping
@@ -237,8 +256,10 @@ class DeviceSpec:
         Dead and stuck elements; all zero if the file does not say.
     store : Pcm, Rram, Cmo, Capacitor or None
         What plastic synapses keep their weight in; None where the code itself acts.
-    weights : {"words", "float"}
-        Whether a weight is a number of CAM words or any number.
+    weights : {"words", "float", "masks"}
+        Whether a weight is a number of CAM words, any number, or words that each choose among four base currents.
+    routing : Routing
+        Tags and hops.
     signals : tuple of str
         Local signals that a plasticity rule may read.
     not_modelled : tuple of str
@@ -255,6 +276,7 @@ class DeviceSpec:
     references: Mapping[str, str]
     chip: Capacity
     bias_generator: BiasGenerator | None
+    generators: Mapping[str, Generator]
     biases: Mapping[str, Bias]
     circuit: Mapping[str, float]
     mismatch: Mismatch
@@ -269,6 +291,7 @@ class DeviceSpec:
     defects: DefectRates
     store: WeightStore | None
     weights: str
+    routing: Routing
     signals: tuple[str, ...]
     not_modelled: tuple[str, ...]
     quantities: Mapping[str, Quantity] = field(repr=False)
@@ -305,6 +328,25 @@ class DeviceSpec:
     def modelled_biases(self) -> tuple[str, ...]:
         """Names of the biases that set a parameter, in the order of the file."""
         return tuple(name for name, entry in self.biases.items() if entry.parameter is not None)
+
+    def register(self, parameter: str) -> str:
+        """Name of the bias that sets a neuron parameter.
+
+        Raises
+        ------
+        UnknownNameError
+            No bias of this device sets it.
+
+        Examples
+        --------
+        >>> load_device("dynapse1").register("I_tau"), load_device("dynapse2").register("I_tau")
+        ('IF_TAU1_N', 'SOIF_LEAK_N')
+        """
+        for name, entry in self.biases.items():
+            if entry.parameter == parameter:
+                return name
+        known = [entry.parameter for entry in self.biases.values() if entry.parameter]
+        raise UnknownNameError("parameter", parameter, known, where=self.path)
 
     def __str__(self) -> str:
         return device_text(self)
@@ -347,13 +389,14 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         path=path,
         lineage=lineage,
         hash=content_hash(tables),
-        capacity_hash=content_hash(_values(checked.chip)),
+        capacity_hash=content_hash(_values(checked.chip) | (_values(checked.routing) if checked.routing else {})),
         references=FrozenMap(dict(checked.references)),
         chip=capacity,
-        bias_generator=BiasGenerator(**_values(checked.bias_generator)) if checked.bias_generator else None,
+        bias_generator=shared_generator(checked.bias_generator),
+        generators=FrozenMap(build_generators(checked.bias_generator, checked.biases)),
         biases=FrozenMap(biases),
         circuit=FrozenMap(_values(checked.circuit)),
-        mismatch=_mismatch(checked.mismatch, [name for name, entry in biases.items() if entry.parameter]),
+        mismatch=_mismatch(checked),
         noise=Noise(**_values(checked.noise)) if checked.noise else Noise(),
         temperature=_temperature(checked.temperature),
         drift=Drift(**_values(checked.drift)) if checked.drift else None,
@@ -365,6 +408,7 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         defects=DefectRates(**_values(checked.defects)) if checked.defects else DefectRates(),
         store=_store(checked.store) if checked.store else None,
         weights=checked.weights,
+        routing=Routing(**_values(checked.routing)) if checked.routing else Routing(),
         signals=tuple(checked.signals),
         not_modelled=tuple(checked.not_modelled),
         quantities=quantities,
@@ -372,7 +416,8 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
 
 
 def _values(section: Section) -> dict[str, Any]:
-    return {name: getattr(section, name).value for name in type(section).model_fields}
+    given = ((name, getattr(section, name)) for name in type(section).model_fields)
+    return {name: quantity.value for name, quantity in given if quantity is not None}
 
 
 def _store(section: StoreSection) -> WeightStore:
@@ -412,13 +457,16 @@ def _transistors(section: TransistorSection | None) -> Transistors | None:
     return Transistors(**rest, classes=FrozenMap(classes))
 
 
-def _mismatch(section: MismatchSection | None, bias_names: list[str]) -> Mismatch:
+def _mismatch(checked: DeviceFile) -> Mismatch:
+    section = checked.mismatch
+    bias_names = [name for name, entry in checked.biases.items() if entry.parameter]
+
     def complete(table: str, names: list[str]) -> Mapping[str, float]:
         given = getattr(section, table) if section else {}
         return FrozenMap({name: given.get(name, given["default"]).value if given else 0.0 for name in names})
 
     return Mismatch(
-        within_core=complete("within_core", [*PARAMETERS, "I_reset", "I_spkthr"]),
+        within_core=complete("within_core", [*required_parameters(checked.weights), "I_reset", "I_spkthr"]),
         between_cores=complete("between_cores", bias_names),
         between_dies=complete("between_dies", bias_names),
         slot=section.slot.value if section else 0.0,

@@ -18,7 +18,17 @@ from chipemu.kernels.layout import LANES, N_FIELDS
 from chipemu.kernels.run import Clock, Events, Probes, Spikes, run_dies
 from chipemu.ledger import Ledger
 from chipemu.mapping import MappedNetwork
-from chipemu.parameters import PADDING, BiasSetting, load_points, neuron_fields, nominal_charge, point_setting
+from chipemu.mapping.bases import neuron_bases
+from chipemu.parameters import (
+    PADDING,
+    BiasSetting,
+    base_shares,
+    core_temperature,
+    load_points,
+    neuron_fields,
+    nominal_charge,
+    point_setting,
+)
 from chipemu.power import event_energy, warn_if_busy
 from chipemu.recording import build_dataset, probe_fields, probe_values
 from chipemu.slow_noise import build_slow, set_weights, start
@@ -112,8 +122,11 @@ class Emulator(StoredWeights):
         self._keys = np.array(
             [(seed & 0xFFFFFFFF, chip.seed & 0xFFFFFFFF) for chip in chips for seed in noise_seeds], np.uint64
         )
+        bases = None
+        if mapped.device.weights == "masks":
+            bases = neuron_bases(mapped.device, self.points, mapped.core_point, mapped.address)
         self._memory = WeightMemory(
-            mapped, self._lanes, chips, len(noise_seeds), dt, dtype, step=self.step, keys=self._keys
+            mapped, self._lanes, chips, len(noise_seeds), dt, dtype, step=self.step, keys=self._keys, bases=bases
         )
         self._slow = build_slow(chips, len(noise_seeds), self._lanes, self._keys, dt, dtype)
         self._transit = build_transit(mapped, self._lanes, chips, len(noise_seeds), self._memory.wiring, dt, dtype)
@@ -184,6 +197,15 @@ class Emulator(StoredWeights):
             for field, value in fields.items():
                 padding = PADDING.get(field, 0.0)
                 self._lanes.set_field(self.state, field, slice(c * seeds, (c + 1) * seeds), value, padding)
+
+        if self.mapped.device.weights == "masks":
+            self._memory.set_base_shares(self._base_shares())
+
+    def _base_shares(self) -> np.ndarray:
+        """Part of each base current in a word with all four, (run, neuron, base)."""
+        address, stated_at = self.mapped.address, core_temperature(self.mapped, self.points)
+        shares = [base_shares(chip, self.setting, c, address, stated_at) for c, chip in enumerate(self.chips)]
+        return np.repeat(np.stack(shares), len(self.noise_seeds), axis=0)
 
     def _silenced(self, c: int, fields: Mapping[int, np.ndarray]) -> np.ndarray:
         """Neurons of a die that leak more through register 2 than their positive feedback can bring, (neuron,)."""

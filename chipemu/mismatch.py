@@ -18,7 +18,7 @@ PARAMETERS = (
     "I_tau_ampa", "I_tau_nmda", "I_tau_gaba_a", "I_tau_gaba_b",
     "I_gain_ampa", "I_gain_nmda", "I_gain_gaba_a", "I_gain_gaba_b",
     "I_w_ampa", "I_w_nmda", "I_w_gaba_a", "I_w_gaba_b",
-    "I_pulse", "I_spkthr", "I_fb_gain", "I_fb_th", "I_reset",
+    "I_pulse", "I_spkthr", "I_fb_gain", "I_fb_th", "I_reset", "I_w0", "I_w1", "I_w2", "I_w3",
 )  # fmt: skip
 _WHOLE_CORE = 0xFFFF  # neuron part of an address that means the core itself
 WHOLE_DIE = 0xFFFFFFFF

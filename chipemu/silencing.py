@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from chipemu import bias
 from chipemu.emulator import Emulator
 from chipemu.errors import InputError
 from chipemu.ledger import Ledger
+from chipemu.parameters import generate
 from chipemu.stimulus import regular
 from chipemu.units import show
 
@@ -67,7 +67,7 @@ def silence(emulator: Emulator, chosen: np.ndarray, *, leak: float = SILENT_LEAK
                 f"core {k} of die {emulator.chips[c].seed} uses leak register 2 for neurons that are to spike, at "
                 f"{show(float(currents[c, k, register]), 'A')}; calibrate without the choice of leaks to silence there"
             )
-        codes[c, k, register], currents[c, k, register] = _code(emulator, c, leak)
+        codes[c, k, register], currents[c, k, register] = generate(emulator.chips[c], setting.names[register], leak)
     second[die, core, mapped.address[neuron, 1]] = True
     emulator.set_biases(replace(setting, codes=codes, currents=currents, second_leak=second))
 
@@ -109,11 +109,3 @@ def _register(emulator: Emulator) -> int:
             f"{device.name} ({device.path}) has no second leak register (parameter I_tau2), which silencing needs"
         )
     return emulator.setting.index(names[0])
-
-
-def _code(emulator: Emulator, c: int, leak: float) -> tuple[tuple[int, int], float]:
-    generator = emulator.mapped.device.bias_generator
-    if generator is None or not emulator.chips[c].applied.on("bias_quantisation"):
-        return (-1, -1), leak
-    code = bias.nearest_code(generator, leak)
-    return code, bias.current(generator, *code)

@@ -10,6 +10,7 @@ current changes is the size, sigma(ln I).
 import numpy as np
 
 from chipemu.device import DeviceSpec
+from chipemu.device_schema import BASES
 from chipemu.effects import Switches
 from chipemu.kernels.layout import STREAM_MISMATCH
 from chipemu.mismatch import PARAMETERS, normals, parameter_index
@@ -84,6 +85,8 @@ def neuron_factors(device: DeviceSpec, seed: int, applied: Switches, model: str)
     tail = applied.scale("mismatch_outliers") * structure.outlier_width
     factors = {}
     for parameter in PARAMETERS:
+        if parameter in BASES and device.weights != "masks":
+            continue  # no word of this device has base currents
         sigma, index = reference_sigma(device, model, parameter), parameter_index(parameter)
         log = sigma * alone * normals(seed, address, STREAM_MISMATCH, index)
         if sigma and common:

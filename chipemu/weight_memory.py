@@ -10,6 +10,7 @@ from chipemu.errors import InputError, RoutingError
 from chipemu.kernels.store import CAPACITOR, CODE, PAIR, read_all, read_pairs, write_all
 from chipemu.ledger import Ledger
 from chipemu.mapping import MappedNetwork, WeightImage
+from chipemu.mapping.masks import N_BASES, mask_sums, rewritten_words, slot_masks
 from chipemu.weight_store import build_store
 from chipemu.wiring import Lanes, build_plastic, build_wiring, heard_edges
 
@@ -34,6 +35,12 @@ class WeightMemory:
 
     A weight that is asked for (``weights``) is what the host believes; dead and stuck words change what is delivered.
 
+    Parameters
+    ----------
+    mapped, lanes, chips, n_seeds, dt, dtype, step, keys
+        Those of the emulator.
+    bases : (neuron, 4) design base currents in units of base current 0, on devices with masks
+
     Attributes
     ----------
     wiring : connections that are CAM words, sorted by sender
@@ -55,6 +62,7 @@ class WeightMemory:
         *,
         step: np.ndarray,
         keys: np.ndarray,
+        bases: np.ndarray | None = None,
     ):
         self._step, self._keys = step, keys
         self._mapped, self._n_runs = mapped, len(chips) * n_seeds
@@ -67,7 +75,11 @@ class WeightMemory:
         self._heard = np.repeat(np.stack([heard_edges(mapped, chip) for chip in chips]), n_seeds, 0)
         self._slots: np.ndarray | None = None
         self._held: np.ndarray | None = None
+        self._held_masks: np.ndarray | None = None
         self._words = np.zeros((self._n_runs, len(mapped.edges)))
+        self._masks = mapped.device.weights == "masks"
+        self._bases = bases
+        self._shares = np.full((self._n_runs, mapped.n_neurons, N_BASES), 1 / N_BASES)
         self._step_rate = self.plastic.rate.copy()
         self._refuse_phantom_edges()
         self.write({name: np.zeros(k) for name, k in self._trained().items()}, every_cell=True)
@@ -78,7 +90,9 @@ class WeightMemory:
     def _refuse_phantom_edges(self) -> None:
         # A phantom edge needs an event whose tag another edge listens to, so one word on every trained pair finds them
         # all: later images hold the same tags in other numbers.
-        probe = self._mapped.image({name: self._typed(np.ones(k)) for name, k in self._trained().items()})
+        probe = self._mapped.image(
+            {name: self._typed(np.ones(k)) for name, k in self._trained().items()}, bases=self._bases
+        )
         phantoms = self._mapped.phantom_edges(probe)
         if phantoms:
             raise RoutingError(
@@ -103,9 +117,10 @@ class WeightMemory:
             for name, k in self._trained().items()
             if name in weights
         }
-        image = self._mapped.image(full, policy=policy, rng=rng)
+        image = self._mapped.image(full, policy=policy, rng=rng, bases=self._bases)
         words = np.broadcast_to(image.words, (self._n_runs, len(self._mapped.edges)))
-        changed = np.abs(words - self._words).sum(1).astype(np.int64)
+        changed = rewritten_words(self._words, words) if self._masks else np.abs(words - self._words)
+        changed = changed.sum(1).astype(np.int64)
         self._words = words
         if every_cell:
             self.cells.gain[:] = 1.0
@@ -148,21 +163,35 @@ class WeightMemory:
             self.amplitude[:] = image.words[:, self._edge]
             return
         self._slots = self._mapped.cam_slots(image, self._slots)
-        self._held = self._after_writing(self._slots)
-        run, neuron, slot = np.nonzero(self._held >= 0)
-        total = self._by_edge(run, self._held[run, neuron, slot], self._factor[run, neuron, slot])
-        self.amplitude[:] = (total * self._heard)[:, self._edge]
+        self._write_words(self._slots)
+        self._sum_words()
 
-    def _after_writing(self, asked: np.ndarray) -> np.ndarray:
-        """Content of the words when ``asked`` was written: a stuck word keeps the first that it was ever given."""
-        if self._held is None:
-            return asked
-        return np.where(self._stuck & (self._held >= 0), self._held, asked)
+    def _write_words(self, asked: np.ndarray) -> None:
+        """Write what is asked into the words: a stuck one keeps the first content and mask that it was ever given."""
+        masks = slot_masks(asked, self._words) if self._masks else None
+        kept = np.zeros(asked.shape, bool) if self._held is None else self._stuck & (self._held >= 0)
+        self._held = asked if self._held is None else np.where(kept, self._held, asked)
+        if masks is not None:
+            self._held_masks = masks if self._held_masks is None else np.where(kept, self._held_masks, masks)
+
+    def _sum_words(self) -> None:
+        """Amplitude of every connection: its words' slot factors, each times what its mask lets through."""
+        factor = self._factor
+        if self._masks:
+            factor = factor * np.take_along_axis(mask_sums(self._shares), self._held_masks, axis=2)
+        run, neuron, slot = np.nonzero(self._held >= 0)
+        total = self._by_edge(run, self._held[run, neuron, slot], factor[run, neuron, slot])
+        self.amplitude[:] = (total * self._heard)[:, self._edge]
 
     def _by_edge(self, run: np.ndarray, edge: np.ndarray, amount: np.ndarray) -> np.ndarray:
         """Sum over words, (run, edge)."""
         n_edges = len(self._mapped.edges)
         return np.bincount(run * n_edges + edge, amount, self._n_runs * n_edges).reshape(self._n_runs, n_edges)
+
+    def set_base_shares(self, shares: np.ndarray) -> None:
+        """Let the base currents of every neuron be these parts of a word with all four, (run, neuron, 4)."""
+        self._shares = shares
+        self._sum_words()
 
     def _negative(self, edge: np.ndarray) -> np.ndarray:
         """The negative edge of each pair, given the positive one: it follows after the projection's k positive ones."""
@@ -176,7 +205,8 @@ class WeightMemory:
             if projection.trained and projection.store == "plastic":
                 held[projection.name] = self._by_pair(projection.name, self._held_codes())
             elif projection.trained:
-                positive, negative = (self._words[:, self._mapped.edge_slice(projection, sign)] for sign in (1, -1))
+                strengths = self._mapped.strengths(self._words, self._bases)
+                positive, negative = (strengths[:, self._mapped.edge_slice(projection, sign)] for sign in (1, -1))
                 held[projection.name] = positive - negative
         return held
 

@@ -11,8 +11,7 @@ import numpy as np
 
 from chipemu.calibration.nominal import Nominal, Trials
 from chipemu.calibration.quantities import QUANTITIES
-from chipemu.calibration.search import generate
-from chipemu.parameters import BiasSetting
+from chipemu.parameters import BiasSetting, generate
 
 REGISTERS = ("IF_TAU1_N", "IF_TAU2_N")
 # ln(second / first) that is tried; both generators have their own factor on a core, which the range must span
@@ -100,7 +99,7 @@ class LeakChooser:
         for c, chip in enumerate(self._trials.bench.emulator.chips):
             for core in np.flatnonzero(np.isfinite(self._target)):
                 wanted = setting.currents[c, core, first] * np.exp(ratio)
-                codes[c, core, second], currents[c, core, second] = generate(chip, float(wanted))
+                codes[c, core, second], currents[c, core, second] = generate(chip, REGISTERS[1], float(wanted))
         return replace(setting, codes=codes, currents=currents)
 
     def _better(self, best: BiasSetting, tried: BiasSetting, takes: np.ndarray, cores: np.ndarray) -> BiasSetting:

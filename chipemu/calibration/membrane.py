@@ -20,8 +20,7 @@ from dataclasses import replace
 import numpy as np
 
 from chipemu.calibration.bench import Bench
-from chipemu.calibration.search import generate
-from chipemu.parameters import BiasSetting, design_currents, nominal_charge, nominal_decay
+from chipemu.parameters import BiasSetting, design_currents, generate, nominal_charge, nominal_decay
 from chipemu.stimulus import regular
 from chipemu.units import thermal_voltage
 
@@ -61,6 +60,7 @@ class Membrane:
     def __init__(self, bench: Bench, used: Mapping[str, Sequence[str]], adc_step: float | None = None):
         self._bench, self._mapped = bench, bench.mapped
         self._step = bench.mapped.device.trim.adc_step if adc_step is None else adc_step
+        self._dc, self._leak = (bench.mapped.device.register(name) for name in ("I_dc", "I_tau"))
         self._points = bench.emulator.points
         names = [bench.mapped.core_point[core] for core in bench.mapped.address[:, 0]]
         self._excited = np.array(["ampa" in used[name] for name in names])
@@ -80,19 +80,19 @@ class Membrane:
     # --- the readings ---------------------------------------------------------------------------------------
 
     def _fall(self, setting, active):
-        self._apply(setting, {"IF_DC_P": self._holding}, _SETTLE, active)
-        return -self._slope(self._trace(setting, {"IF_DC_P": _nothing}, _FALL, active))
+        self._apply(setting, {self._dc: self._holding}, _SETTLE, active)
+        return -self._slope(self._trace(setting, {self._dc: _nothing}, _FALL, active))
 
     def _rise(self, setting, active):
-        self._apply(setting, {"IF_DC_P": _nothing}, _SETTLE, active)
-        return self._slope(self._trace(setting, {"IF_DC_P": self._holding}, _RISE, active))
+        self._apply(setting, {self._dc: _nothing}, _SETTLE, active)
+        return self._slope(self._trace(setting, {self._dc: self._holding}, _RISE, active))
 
     def _level(self, setting, active):
-        self._apply(setting, {"IF_DC_P": self._holding}, _SETTLE, active)
-        return np.exp(np.median(self._trace(setting, {"IF_DC_P": self._holding}, _LEVEL, active), axis=2))
+        self._apply(setting, {self._dc: self._holding}, _SETTLE, active)
+        return np.exp(np.median(self._trace(setting, {self._dc: self._holding}, _LEVEL, active), axis=2))
 
     def _interval(self, setting, active):
-        self._set(setting, {"IF_DC_P": lambda point: _FLOODED})
+        self._set(setting, {self._dc: lambda point: _FLOODED})
         emulator, n = self._bench.emulator, self._mapped.n_neurons
         window = emulator.advance(self._silence(_FIRING), _FIRING, record=True, active=active)
         cell, time = window.run * n + window.neuron, (window.step + window.fraction) * emulator.dt
@@ -108,14 +108,14 @@ class Membrane:
         return np.exp(self._firing(setting, active).max(axis=2))
 
     def _firing(self, setting, active):
-        self._apply(setting, {"IF_DC_P": self._above_rheobase}, _SETTLE, active)
-        trace = self._trace(setting, {"IF_DC_P": self._above_rheobase}, _FIRING, active)
+        self._apply(setting, {self._dc: self._above_rheobase}, _SETTLE, active)
+        trace = self._trace(setting, {self._dc: self._above_rheobase}, _FIRING, active)
         # from above the positive feedback to below it between two samples: only a spike does that
         fired = np.any(np.diff(trace, axis=2) < _A_SPIKE, axis=2)
         return np.where(fired[:, :, None], trace, np.nan)
 
     def _decay(self, setting, active):
-        biases = {"IF_DC_P": _nothing, "IF_TAU1_N": self._fast_leak}
+        biases = {self._dc: _nothing, self._leak: self._fast_leak}
         self._set(setting, biases)
         drive = {p: {"ampa": self._driving(p)} for p in self._points}
         self._bench.emulator.advance(self._bench.events([drive], _DRIVEN, active), _DRIVEN, active=active)
@@ -162,7 +162,7 @@ class Membrane:
                 if point is not None:
                     for c, chip in enumerate(self._bench.emulator.chips):
                         b = setting.index(name)
-                        codes[c, core, b], currents[c, core, b] = generate(chip, current(point))
+                        codes[c, core, b], currents[c, core, b] = generate(chip, name, current(point))
         self._bench.set_biases(replace(setting, codes=codes, currents=currents))
 
     # --- currents of the design -----------------------------------------------------------------------------

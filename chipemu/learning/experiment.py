@@ -113,7 +113,7 @@ def _named(tick: Tick, number: int, n_folds: int) -> Tick:
 
 def _prepare(task: Task, settings: Settings, tick: Tick) -> _Laboratory:
     device, where = place(settings)
-    circuit = build_circuit(task, where, settings.controller or usual_controller(task.name, where))
+    circuit = build_circuit(task, where, settings.controller or usual_controller(task.name, where, device))
     mapped = (
         load_mapping(settings.mapping, circuit.network, device)
         if settings.mapping

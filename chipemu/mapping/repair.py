@@ -5,7 +5,8 @@ What is moved, on every core that the network uses:
 - a neuron that is dead, has more than a tenth of its words (or plastic synapses) dead or stuck, or whose tag is not
   heard where it sends to, swaps its place with a good spare neuron of the same core, whose tag it takes over;
 - the words of a neuron are filled in the order good, stuck, dead, and so are its plastic synapses;
-- a spike source whose tag is not heard where it sends to takes a free tag that is.
+- a spike source whose tag is not heard where it sends to takes a free tag that is; where tags are free, so does a
+  neuron, which keeps its place.
 
 The die is taken as tested: a laboratory finds these elements by writing and playing every word and tag, which is not
 charged. The mapping stays as it is; the die that is returned looks its addresses up.
@@ -110,6 +111,7 @@ class _Moves:
         shape = (capacity.n_cores, capacity.n_neurons_per_core)
         self.seat = np.tile(np.arange(shape[1]), (shape[0], 1))
         self.tag = np.arange(1 << capacity.tag_bits)
+        self._free_tags = mapped.device.routing.free_tags
         self._taken = set(mapped.sender_tag.tolist())
         self.n_neurons = self.n_tags = self.left_neurons = self.left_tags = 0
 
@@ -124,24 +126,30 @@ class _Moves:
             free = np.setdiff1d(usable_neurons(self.mapped.device.chip)[core], address[used, 1])
             spares = [int(neuron) for neuron in free if good[neuron]]
             for neuron in used:
-                if not good[address[neuron, 1]] or not self._heard(masks[neuron], tags[neuron]):
+                heard = self._free_tags or self._heard(masks[neuron], tags[neuron])
+                if not good[address[neuron, 1]] or not heard:
                     self._swap(int(core), int(address[neuron, 1]), int(tags[neuron]), int(masks[neuron]), spares)
 
     def _swap(self, core: int, neuron: int, tag: int, mask: int, spares: list[int]) -> None:
         for spare in spares:
-            new = int(neuron_tags(np.array([[core, spare]], np.int32), self.mapped.device)[0])
-            if new not in self._taken and self._heard(mask, new):
+            new = None if self._free_tags else self._tag_of(core, spare)
+            if new is None or (new not in self._taken and self._heard(mask, new)):
                 spares.remove(spare)
                 self.seat[core, [neuron, spare]] = spare, neuron
-                self._exchange(tag, new)
+                if new is not None:
+                    self._exchange(tag, new)
                 self.n_neurons += 1
                 return
         self.left_neurons += 1
 
+    def _tag_of(self, core: int, neuron: int) -> int:
+        return int(neuron_tags(np.array([[core, neuron]], np.int32), self.mapped.device)[0])
+
     def sources(self) -> None:
-        """Give every source that is not heard a tag that is."""
+        """Give every source (where tags are free, every sender) that is not heard a tag that is."""
         mapped = self.mapped
-        for tag in np.unique(mapped.source_tag):
+        tags = mapped.sender_tag[mapped.sender_tag >= 0] if self._free_tags else mapped.source_tag
+        for tag in np.unique(tags):
             mask = int(np.bitwise_or.reduce(mapped.core_mask[mapped.sender_tag == tag]))
             if self._heard(mask, tag):
                 continue
@@ -153,8 +161,9 @@ class _Moves:
             self.n_tags += 1
 
     def _free(self, mask: int) -> Iterator[int]:
-        # tag 0 cannot be used by a source
-        return (tag for tag in range(1, len(self.tag)) if tag not in self._taken and self._heard(mask, tag))
+        # tag 0 cannot be used by a source of DYNAP-SE1
+        first = 0 if self._free_tags else 1
+        return (tag for tag in range(first, len(self.tag)) if tag not in self._taken and self._heard(mask, tag))
 
     def _exchange(self, tag: int, new: int) -> None:
         self.tag[[tag, new]] = new, tag

@@ -3,13 +3,17 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from chipemu import library
 from chipemu.device import load_device
+from chipemu.device_file import read_point
 from chipemu.errors import UnknownNameError
 from chipemu.validation import (
+    biases,
     budget,
     calibration,
     defects,
     drift,
+    dynapse2,
     mismatch,
     noise,
     power,
@@ -22,7 +26,7 @@ from chipemu.validation import (
     timestep,
     transit,
 )
-from chipemu.validation.check import Check, Measure
+from chipemu.validation.check import Check, Measure, targets
 
 SUBJECTS: dict[str, Measure] = {
     "soma": soma.run,
@@ -32,6 +36,8 @@ SUBJECTS: dict[str, Measure] = {
     "spectra": spectra.run,
     "transit": transit.run,
     "mismatch": mismatch.run,
+    "biases": biases.run,
+    "dynapse2": dynapse2.run,
     "spread": spread.run,
     "budget": budget.run,
     "temperature": temperature.run,
@@ -58,14 +64,15 @@ def run_checks(device: str | Path = "dynapse1", *, subjects: Iterable[str] | Non
     Returns
     -------
     list of Check
-        One row a number. Rows about an effect that the device does not have are left out.
+        One row a number. Rows about an effect that the device does not have are left out, and subjects whose
+        operating points are meant for another family of chips.
 
     Raises
     ------
     UnknownNameError
         If the device or a subject does not exist.
     PointFileError
-        If an operating point of the references does not fit the device.
+        If an operating point of the references is meant for the device and does not fit it.
 
     Examples
     --------
@@ -78,4 +85,11 @@ def run_checks(device: str | Path = "dynapse1", *, subjects: Iterable[str] | Non
         if name not in SUBJECTS:
             raise UnknownNameError("subject of checks", name, SUBJECTS)
     spec = load_device(device)
-    return [check for name in chosen for check in SUBJECTS[name](spec)]
+    return [check for name in chosen if _is_meant_for(name, spec.lineage) for check in SUBJECTS[name](spec)]
+
+
+def _is_meant_for(subject: str, lineage: tuple[str, ...]) -> bool:
+    """Whether the operating points of a subject's references can be set on a device of this lineage."""
+    shipped = library.list_names("devices/points")
+    points = {line.operating_point for line in targets(subject)} & set(shipped)  # other rows are about no point
+    return all(set(read_point(point)[2].point.device) & set(lineage) for point in points)

@@ -108,3 +108,20 @@ def test_a_die_is_repaired_once_and_for_its_own_device(die, mapped):
         repair(mapped, repaired)
     with pytest.raises(InputError, match="is of ideal"):
         repair(mapped, sample_chip(load_device("ideal"), 1))
+
+
+def test_with_free_tags_a_bad_neuron_keeps_its_tag_and_a_deaf_tag_is_changed():
+    device = load_device("dynapse2")
+    network = Network("loop")
+    inputs, cells = network.sources("inputs", 200), network.population("cells", 100, point="se2-output")
+    network.project(inputs, cells, receptor="ampa", pairs=[(i, i % 100) for i in range(200)])
+    network.project(cells, cells, receptor="nmda", pairs="one")
+    mapped = map_network(network, device)
+    die = sample_chip(device, 1, scale={"dead_tags": 10.0, "dead_neurons": 10.0, "dead_words": 0.0, "stuck_words": 0.0})
+    repaired, repairs = repair(mapped, die)
+    tags = mapped.sender_tag
+    assert repairs.tags == die.dead_tags[0, tags].sum() > 0
+    assert repairs.neurons == die.dead_neurons[0, mapped.address[:, 1]].sum() > 0
+    assert not repairs.left
+    assert not repaired.dead_tags[0, tags].any()
+    assert not repaired.dead_neurons[0, mapped.address[:, 1]].any()
