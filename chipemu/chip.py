@@ -86,7 +86,7 @@ class Chip:
         >>> from chipemu.device import load_device
         >>> chip = sample_chip(load_device("dynapse1"), seed=1).age("1 week")
         >>> chip.elapsed, round(float(chip.wandered["IF_TAU1_N"][0]), 3)
-        (604800.0, 0.042)
+        (604800.0, -0.011)
         """
         duration = in_si(duration, "s", where="age")
         check_age(duration, self.elapsed)
