@@ -12,6 +12,7 @@ from typing import Any
 from chipemu.bias import BiasGenerator
 from chipemu.device_fields import Section
 from chipemu.device_file import content_hash, read_device
+from chipemu.device_latches import EXTRA_PARAMETERS, Delays, Depression, Homeostasis, Latch, LatchEntry
 from chipemu.device_schema import PARAMETERS, MismatchSection
 from chipemu.device_text import device_text
 from chipemu.frozen_map import FrozenMap
@@ -150,6 +151,10 @@ class DeviceSpec:
         Local signals that a plasticity rule may read.
     not_modelled : tuple of str
         What the description leaves out.
+    latches : mapping
+        Latch name to `Latch`; empty where every circuit is permanently connected.
+    homeostasis, depression, delays
+        Constants that latches need; None without them.
     """
 
     name: str
@@ -171,6 +176,10 @@ class DeviceSpec:
     weights: str
     signals: tuple[str, ...]
     not_modelled: tuple[str, ...]
+    latches: Mapping[str, Latch]
+    homeostasis: Homeostasis | None
+    depression: Depression | None
+    delays: Delays | None
     quantities: Mapping[str, Quantity] = field(repr=False)
 
     def __hash__(self) -> int:
@@ -253,13 +262,17 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         bias_generator=BiasGenerator(**_values(checked.bias_generator)) if checked.bias_generator else None,
         biases=FrozenMap(biases),
         circuit=FrozenMap(_values(checked.circuit)),
-        mismatch=_mismatch(checked.mismatch, [name for name, entry in biases.items() if entry.parameter]),
+        mismatch=_mismatch(checked.mismatch, {name: entry.parameter for name, entry in biases.items() if entry.parameter}),
         noise=Noise(**_values(checked.noise)) if checked.noise else Noise(0.0, 0.0, 5e-3),
         plastic=Plastic(**_values(checked.plastic)) if checked.plastic else None,
         energy=Energy(**_values(checked.energy)) if checked.energy else None,
         weights=checked.weights,
         signals=tuple(checked.signals),
         not_modelled=tuple(checked.not_modelled),
+        latches=FrozenMap({name: _latch(name, entry) for name, entry in checked.latches.items()}),
+        homeostasis=Homeostasis(**_values(checked.homeostasis)) if checked.homeostasis else None,
+        depression=Depression(**_values(checked.depression)) if checked.depression else None,
+        delays=Delays(**_values(checked.delays)) if checked.delays else None,
         quantities=quantities,
     )
 
@@ -280,14 +293,20 @@ def _collect(section: Any, prefix: str = "") -> Iterator[tuple[str, Quantity]]:
         yield from _collect(value, f"{prefix}.{name}" if prefix else name)
 
 
-def _mismatch(section: MismatchSection | None, bias_names: list[str]) -> Mismatch:
+def _latch(name: str, entry: LatchEntry) -> Latch:
+    return Latch(name, entry.register_, entry.default, entry.source, entry.note)
+
+
+def _mismatch(section: MismatchSection | None, parameter_of: Mapping[str, str]) -> Mismatch:
+    extra = [name for name in EXTRA_PARAMETERS if name in parameter_of.values()]
+
     def complete(table: str, names: list[str]) -> Mapping[str, float]:
         given = getattr(section, table) if section else {}
         return FrozenMap({name: given.get(name, given["default"]).value if given else 0.0 for name in names})
 
     return Mismatch(
-        within_core=complete("within_core", [*PARAMETERS, "I_spkthr"]),
-        between_cores=complete("between_cores", bias_names),
-        between_dies=complete("between_dies", bias_names),
+        within_core=complete("within_core", [*PARAMETERS, "I_spkthr", *extra]),
+        between_cores=complete("between_cores", list(parameter_of)),
+        between_dies=complete("between_dies", list(parameter_of)),
         slot=section.slot.value if section else 0.0,
     )

@@ -21,6 +21,15 @@ from chipemu.device_fields import (
     quantity,
     unknown,
 )
+from chipemu.device_latches import (
+    EXTRA_PARAMETERS,
+    LATCHES,
+    DelaySection,
+    DepressionSection,
+    HomeostasisSection,
+    LatchEntry,
+    latch_faults,
+)
 from chipemu.units import show
 
 RECEPTOR_NAMES = ("ampa", "nmda", "gaba_a", "gaba_b")
@@ -69,7 +78,7 @@ class GeneratorSection(Section):
 class BiasEntry(Section):
     """One register of a core; without ``parameter`` it exists and has no effect in the model."""
 
-    parameter: Literal[PARAMETERS] | None = None
+    parameter: Literal[(*PARAMETERS, *EXTRA_PARAMETERS)] | None = None
     summary: str = Field(max_length=200)
     source: str
 
@@ -117,7 +126,7 @@ def check_current_order(circuit: Mapping[str, float]) -> None:
 class MismatchSection(Section):
     """Fixed spread, as the standard deviation of ln(current); each table has a ``default`` and exceptions to it."""
 
-    within_core: dict[Literal["default", *PARAMETERS, "I_spkthr"], SIGMA_LN]
+    within_core: dict[Literal["default", *PARAMETERS, *EXTRA_PARAMETERS, "I_spkthr"], SIGMA_LN]
     between_cores: dict[str, SIGMA_LN]
     between_dies: dict[str, SIGMA_LN]
     slot: SIGMA_LN
@@ -188,6 +197,10 @@ class DeviceFile(Section):
     noise: NoiseSection | None = None
     plastic: PlasticSection | None = None
     energy: EnergySection | None = None
+    latches: dict[Literal[tuple(LATCHES)], LatchEntry] = Field(default_factory=dict)
+    homeostasis: HomeostasisSection | None = None
+    depression: DepressionSection | None = None
+    delays: DelaySection | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "DeviceFile":
@@ -196,7 +209,7 @@ class DeviceFile(Section):
             for section in OPTIONAL_SECTIONS
             if getattr(self, section) is None and section not in self.without
         ]
-        faults += list(_bias_faults(self))
+        faults += [*_bias_faults(self), *latch_faults(self)]
         if faults:
             raise ValueError("\n".join(faults))
         return self

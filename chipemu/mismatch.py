@@ -6,6 +6,7 @@ A neuron's mismatch depends on nothing else: not on the network, the batch or th
 import numpy as np
 
 from chipemu.device import DeviceSpec
+from chipemu.device_latches import EXTRA_PARAMETERS
 from chipemu.effects import Switches
 from chipemu.kernels.layout import STREAM_MISMATCH
 from chipemu.kernels.random import fill_normals
@@ -17,6 +18,9 @@ PARAMETERS = (
     "I_gain_ampa", "I_gain_nmda", "I_gain_gaba_a", "I_gain_gaba_b",
     "I_w_ampa", "I_w_nmda", "I_w_gaba_a", "I_w_gaba_b",
     "I_pulse", "I_spkthr", "I_fb_gain", "I_fb_th",
+    "I_tau_ampa_i", "I_gain_ampa_i", "I_tau_nmda_i", "I_gain_nmda_i", "I_rev_ampa", "I_rev_nmda",
+    "I_tau_ca", "I_gain_ca", "I_w_ca", "I_ca_target", "I_recover_std", "I_strength_std",
+    "I_delay", "I_delay_precise", "I_delay_mismatched",
 )  # fmt: skip
 _WHOLE_CORE = 0xFFFF  # neuron part of an address that means the core itself
 _WHOLE_DIE = 0xFFFFFFFF
@@ -61,6 +65,8 @@ def neuron_factors(device: DeviceSpec, seed: int, applied: Switches) -> dict[str
     address = ((np.arange(n_cores, dtype=np.uint32) << 16)[:, None] | np.arange(n_neurons, dtype=np.uint32)).reshape(-1)
     factors = {}
     for parameter in PARAMETERS:
+        if parameter in EXTRA_PARAMETERS and parameter not in device.mismatch.within_core:
+            continue  # no bias of this device sets it
         sigma = device.mismatch.within_core.get(parameter, 0.0) * applied.scale("mismatch_within_core")
         factors[parameter] = sample_factors(seed, address, parameter, sigma).reshape(n_cores, n_neurons)
     return factors

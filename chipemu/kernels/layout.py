@@ -43,7 +43,25 @@ OU_KEEP = 44  # exp(-dt / tau_noise)
 OU_KICK = 45  # standard deviation of the OU innovation per step
 INJECT_NMDA = 46  # 1, or 0 where the feedback current is sensed but not injected into the soma
 INJECT_GABA_A = 47
-N_FIELDS = 48
+
+# --- dendrites of DYNAP-SE2 (see dendrite.py); read only in blocks whose features ask for them ---------------
+DPI_E = 48  # 2 fields (AMPA, NMDA), state: current of the excitatory DPI [pA]
+DPI_I = 50  # 2 fields, state: current of the inhibitory DPI of an alpha shape [pA]
+LN_GAIN = 52  # 2 fields, state: ln of the homeostatic factor on the gain
+LN_GAIN_REST = 54  # 2 fields, state: what the sum before has lost to rounding
+I_CA = 56  # state: calcium current [pA]
+DECAY_E = 57  # 2 fields: exp(-dt / tau) of the excitatory DPI
+DECAY_I = 59  # 2 fields
+I_GAIN_I = 61  # 2 fields: gain current of the inhibitory DPI [pA]
+CHARGE_I = 63  # 2 fields: linear charge of one word in it [pA]
+ALPHA = 65  # 2 fields: 1 with an alpha shape, else 0
+INV_REV = 67  # 2 fields: 1 / I_rev, or 0 without a driving force [1/pA]
+LN_GAIN_STEP = 69  # 2 fields: dt / tau_h, or 0 without homeostasis
+CA_DECAY = 71  # exp(-dt / tau_ca)
+CA_JUMP = 72  # [pA]
+I_CA_TARGET = 73  # [pA]
+LN_GAIN_LIMIT = 74
+N_FIELDS = 75
 BLOCK = N_FIELDS * LANES
 
 # --- receptors -----------------------------------------------------------------------------------------------
@@ -55,3 +73,4 @@ STREAM_NOISE = 1
 STREAM_PLASTIC = 2
 STREAM_MISMATCH = 3
 STREAM_SLOT = 4
+STREAM_DELAY = 5

@@ -1,0 +1,37 @@
+"""Short-term depression of single connections: resources spent by events and recovered between them.
+
+The depression of Tsodyks and Markram 1997, with recovered resources only (no inactive state, no facilitation): between
+events the resource x recovers, dx/dt = (1 - x) / tau_rec, and an event delivers x times the weight and leaves x (1 - U).  A rested synapse delivers its
+whole weight, so that U sets the depression alone.  For regular events at interval T, with E = exp(-T / tau_rec), the
+fixed point is x = (1 - E) / (1 - (1 - U) E).
+
+The chip has one latch a synapse and two biases; its equation is not published, so this form is a modelling choice.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from chipemu.kernels.elementary import exp
+from chipemu.kernels.jit import kernel, real
+
+
+class Depression(NamedTuple):
+    """Connections with short-term depression, d of e; all arrays empty where there are none."""
+
+    place: np.ndarray  # (e) int32, position among the d of a connection, -1 where it does not depress; (0) without any
+    resource: np.ndarray  # (r, d) of the state's type, what the last event left
+    last: np.ndarray  # (r, d) int64, absolute step of the last event
+    kept: np.ndarray  # (r, d) of the state's type, 1 - U
+    rate: np.ndarray  # (r, d) of the state's type, dt / tau_rec
+
+
+@kernel
+def spend(depression, run, d, step):
+    """Resource that an event at absolute ``step`` finds, of which it leaves the fraction 1 - U."""
+    one = real(1.0, depression.kept[run, d])
+    elapsed = real(step - depression.last[run, d], one)
+    resource = one - (one - depression.resource[run, d]) * exp(-elapsed * depression.rate[run, d])
+    depression.resource[run, d] = resource * depression.kept[run, d]
+    depression.last[run, d] = step
+    return resource
