@@ -9,15 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from chipemu.ageing import Drift
 from chipemu.bias import BiasGenerator
 from chipemu.device_fields import Section
 from chipemu.device_file import content_hash, read_device
 from chipemu.device_latches import EXTRA_PARAMETERS, Delays, Depression, Homeostasis, Latch, LatchEntry
-from chipemu.device_schema import PARAMETERS, MismatchSection
+from chipemu.device_schema import PARAMETERS, MismatchSection, TemperatureSection
 from chipemu.device_text import device_text
 from chipemu.frozen_map import FrozenMap
 from chipemu.operating_point import OperatingPoint, load_point
 from chipemu.quantity import Quantity, look_up
+from chipemu.temperature import Temperature
 
 __all__ = [
     "PARAMETERS",
@@ -25,6 +27,7 @@ __all__ = [
     "BiasGenerator",
     "Capacity",
     "DeviceSpec",
+    "Drift",
     "Energy",
     "Mismatch",
     "Noise",
@@ -143,6 +146,10 @@ class DeviceSpec:
         Constant name to value.
     mismatch, noise, plastic
         What differs between dies, in time, and under learning; ``plastic`` is None without plastic synapses.
+    temperature : Temperature or None
+        How currents follow temperature; None if the device does not say: then U_T alone follows.
+    drift : Drift or None
+        How biases wander with age; None if they do not.
     energy : Energy or None
         What an event costs; None if the file does not say.
     weights : {"words", "float"}
@@ -171,6 +178,8 @@ class DeviceSpec:
     circuit: Mapping[str, float]
     mismatch: Mismatch
     noise: Noise
+    temperature: Temperature | None
+    drift: Drift | None
     plastic: Plastic | None
     energy: Energy | None
     weights: str
@@ -264,6 +273,8 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         circuit=FrozenMap(_values(checked.circuit)),
         mismatch=_mismatch(checked.mismatch, {name: entry.parameter for name, entry in biases.items() if entry.parameter}),
         noise=Noise(**_values(checked.noise)) if checked.noise else Noise(0.0, 0.0, 5e-3),
+        temperature=_temperature(checked.temperature),
+        drift=Drift(**_values(checked.drift)) if checked.drift else None,
         plastic=Plastic(**_values(checked.plastic)) if checked.plastic else None,
         energy=Energy(**_values(checked.energy)) if checked.energy else None,
         weights=checked.weights,
@@ -291,6 +302,14 @@ def _collect(section: Any, prefix: str = "") -> Iterator[tuple[str, Quantity]]:
         items = ((name, getattr(section, name)) for name in type(section).model_fields)
     for name, value in items:
         yield from _collect(value, f"{prefix}.{name}" if prefix else name)
+
+
+def _temperature(section: TemperatureSection | None) -> Temperature | None:
+    if section is None:
+        return None
+    per_kelvin = {name: value.value for name, value in section.per_kelvin.items()}
+    rest = {name: getattr(section, name).value for name in type(section).model_fields if name != "per_kelvin"}
+    return Temperature(**rest, per_kelvin=FrozenMap(per_kelvin))
 
 
 def _latch(name: str, entry: LatchEntry) -> Latch:

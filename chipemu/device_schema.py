@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model, model_validator
 
+from chipemu.ageing import DRIFT_KINDS
 from chipemu.device_fields import (
     ADDRESSES,
     ENERGY,
@@ -30,6 +31,7 @@ from chipemu.device_latches import (
     LatchEntry,
     latch_faults,
 )
+from chipemu.temperature import BIAS_KINDS
 from chipemu.units import show
 
 RECEPTOR_NAMES = ("ampa", "nmda", "gaba_a", "gaba_b")
@@ -39,7 +41,7 @@ PARAMETERS = (
     "I_pulse",
 )
 SIGNALS = ("presynaptic_spike", "feedback_current", "learn_enable")
-OPTIONAL_SECTIONS = ("bias_generator", "mismatch", "noise")
+OPTIONAL_SECTIONS = ("bias_generator", "mismatch", "noise", "temperature", "drift")
 
 
 class ChipSection(Section):
@@ -147,6 +149,25 @@ class NoiseSection(Section):
     input_tau: quantity("s", 1e-5, 10.0, '"5 ms"')
 
 
+class TemperatureSection(Section):
+    """What temperature does to leakage and to biases."""
+
+    V_T0: quantity("V", 0.05, 2.0, '"0.45 V"')
+    V_T_slope: quantity("V/K", -5e-3, 0.0, '"-0.9 mV/K"')
+    mobility_exponent: quantity("", 0.0, 3.0, "1.5")
+    bias_kind: choice(*BIAS_KINDS)
+    prefactor: quantity("A", 1e-18, 1e-11, '"60 fA"')
+    per_kelvin: dict[str, quantity("", -0.1, 0.1, "-0.01")]
+
+
+class DriftSection(Section):
+    """Drift of biases with age."""
+
+    kind: choice(*DRIFT_KINDS)
+    bias_std: quantity("", 0.0, 0.5, "0.02")
+    bias_tau: quantity("s", 1.0, 1e9, '"7 h"')
+
+
 class PlasticSection(Section):
     """Plastic synapses: a signed code, stepped by the neuron's feedback current at a presynaptic event."""
 
@@ -195,6 +216,8 @@ class DeviceFile(Section):
     bias_generator: GeneratorSection | None = None
     mismatch: MismatchSection | None = None
     noise: NoiseSection | None = None
+    temperature: TemperatureSection | None = None
+    drift: DriftSection | None = None
     plastic: PlasticSection | None = None
     energy: EnergySection | None = None
     latches: dict[Literal[tuple(LATCHES)], LatchEntry] = Field(default_factory=dict)
@@ -228,6 +251,9 @@ def _bias_faults(device: DeviceFile) -> Iterator[str]:
         for name in getattr(device.mismatch, table, {}):
             if name != "default" and name not in device.biases:
                 yield f"mismatch.{table}: {unknown('bias', name, device.biases)}"
+    for name in getattr(device.temperature, "per_kelvin", {}):
+        if name not in device.biases:
+            yield f"temperature.per_kelvin: {unknown('bias', name, device.biases)}"
 
 
 class PointHead(Section):

@@ -20,6 +20,8 @@ _HEADINGS = {
     "circuit": "circuit constants",
     "mismatch": "mismatch, standard deviation of ln(current)",
     "noise": "noise",
+    "temperature": "temperature: leakage, and what biases do",
+    "drift": "drift of biases with age",
     "plastic": "plastic synapses",
     "energy": "energy of an event's operations",
     "homeostasis": "homeostasis (equation not published: modelling choice)",

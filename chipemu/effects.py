@@ -21,6 +21,7 @@ class Effect:
     scalable: bool = True
 
 
+CALIBRATION = "calibration"
 _TABLE = (
     Effect("mismatch_within_core", "sigma(ln)", ("neuron_factor",), "spread of every current from neuron to neuron"),
     Effect("mismatch_between_cores", "sigma(ln)", ("core_factor",), "spread of every bias from core to core"),
@@ -28,13 +29,22 @@ _TABLE = (
     Effect("mismatch_slot", "sigma(ln)", ("slot_factor",), "spread of the pulse from CAM word to CAM word"),
     Effect("thermal_noise", "sqrt(kT/C)", ("membrane_kick",), "white charge noise on the membrane capacitor"),
     Effect("input_noise", "relative", ("input_kick",), "slow (Ornstein-Uhlenbeck) noise on the summed input current"),
+    Effect(
+        "temperature",
+        "-",
+        ("leakage", "bias_at_work", "thermal_voltage"),
+        "the die is at its own temperature, not that of its operating points",
+        False,
+    ),
+    Effect("bias_drift", "sigma(ln)", ("bias_at_work",), "every bias of every core wanders with age"),
     Effect("bias_quantisation", "code", ("bias_current",), "biases take the nearest coarse/fine code", False),
-    Effect("calibration", "-", ("bias_current",), "biases are tuned per core from spikes before use", False),
+    Effect(CALIBRATION, "-", ("bias_current",), "biases are tuned per core from spikes before use", False),
 )
 EFFECTS: dict[str, Effect] = {effect.name: effect for effect in _TABLE}
 GROUPS: dict[str, tuple[str, ...]] = {
     "mismatch": ("mismatch_within_core", "mismatch_between_cores", "mismatch_between_dies", "mismatch_slot"),
     "noise": ("thermal_noise", "input_noise"),
+    "drift": ("bias_drift",),
     "quantisation": ("bias_quantisation",),
 }
 MAX_SCALE = 100.0
@@ -46,6 +56,25 @@ def _members(name: str) -> tuple[str, ...]:
     if name in EFFECTS:
         return (name,)
     raise UnknownNameError("effect", name, [*GROUPS, *EFFECTS])
+
+
+def all_but(names: Iterable[str]) -> tuple[str, ...]:
+    """Every effect except some effects or groups: what to switch off to look at those alone.
+
+    Calibration stays on: it is what a laboratory does about effects, and finds nothing to do on a die without any.
+
+    Raises
+    ------
+    UnknownNameError
+        If a name is neither an effect nor a group.
+
+    Examples
+    --------
+    >>> "bias_drift" in all_but(["noise"]), "thermal_noise" in all_but(["noise"])
+    (True, False)
+    """
+    kept = {member for name in names for member in _members(name)}
+    return tuple(name for name in EFFECTS if name not in kept and name != CALIBRATION)
 
 
 @dataclass(frozen=True)

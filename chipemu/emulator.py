@@ -110,10 +110,10 @@ class Emulator:
         self._keys = np.array(
             [(seed & 0xFFFFFFFF, chip.seed & 0xFFFFFFFF) for chip in chips for seed in noise_seeds], np.uint64
         )
-        i0 = np.full(self.n_runs, mapped.device.circuit["I0"] * PA)
-        self._floor = np.stack([i0, np.log(i0)], axis=1).astype(dtype)
+        self._floor = np.zeros((self.n_runs, 2), dtype)
         self.state = np.zeros((self.n_runs, self._lanes.n_lanes * N_FIELDS), dtype)
         self._pending = np.zeros((self.n_runs, self._lanes.n_lanes // LANES), np.int32)
+        self._set_floor()
         self._set_initial_state()
         self.set_biases(setting if setting is not None else point_setting(mapped, chips, self.points))
 
@@ -123,8 +123,30 @@ class Emulator:
         """Charge of one CAM word's pulse through a receptor at an operating point, by design values [C]."""
         return nominal_charge(self.mapped.device, self.points[point], receptor)
 
+    def set_temperature(self, temperature: str | float) -> None:
+        """Bring every die to a temperature, e.g. ``"60degC"`` or 333.15 [K]; the state of the neurons goes on."""
+        self._turn_into([chip.set_temperature(temperature) for chip in self.chips])
+
+    def age(self, duration: str | float) -> None:
+        """Let time pass on idle dies, e.g. ``"1 week"`` or a number [s]: biases drift, neurons come to rest."""
+        self._turn_into([chip.age(duration) for chip in self.chips])
+        self._set_initial_state()
+
+    def _turn_into(self, chips: Sequence[Chip]) -> None:
+        self.chips = tuple(chips)
+        self._set_floor()
+        self.set_biases(self.setting)
+
+    def _set_floor(self) -> None:
+        floor = np.repeat([chip.leakage for chip in self.chips], len(self.noise_seeds))
+        floor = floor * self.mapped.device.circuit["I0"] * PA
+        self._floor[:] = np.stack([floor, np.log(floor)], axis=1)
+        self._memory.plastic.floor[:] = floor
+
     def _set_initial_state(self) -> None:
+        self._pending[:] = 0
         fields = self.state.reshape(self.n_runs, -1, N_FIELDS, LANES)
+        fields[:, :, : at.N_STATE] = 0.0
         fields[:, :, at.I_SYN : at.I_SYN + 4] = self._floor[:, None, None, :1]
         fields[:, :, at.Y] = self._floor[:, None, 1:]
         fields[:, :, at.I_AHP] = self._floor[:, None, :1]
@@ -378,5 +400,6 @@ class Emulator:
             "chip_seeds": [chip.seed for chip in self.chips],
             "noise_seeds": list(self.noise_seeds),
             "temperature_K": self.chips[0].temperature,
+            "age_s": self.chips[0].elapsed,
             "dt_s": self.dt,
         }

@@ -38,18 +38,28 @@ def sample_factors(seed: int, address: np.ndarray, parameter: str, sigma: float)
 
     The coefficient of variation is sqrt(exp(sigma^2) - 1).
     """
-    return np.exp(sigma * normals(seed, address, STREAM_MISMATCH, PARAMETERS.index(parameter)))
+    return np.exp(sigma * normals(seed, address, STREAM_MISMATCH, parameter_index(parameter)))
+
+
+def parameter_index(parameter: str) -> int:
+    """Address of a parameter's draw."""
+    return PARAMETERS.index(parameter)
+
+
+def core_addresses(device: DeviceSpec) -> np.ndarray:
+    """Address of every core of a die, for draws that belong to the core itself."""
+    return (np.arange(device.chip.n_cores, dtype=np.uint32) << 16) | _WHOLE_CORE
 
 
 def core_factors(device: DeviceSpec, seed: int, applied: Switches) -> dict[str, np.ndarray]:
     """Factor on each bias from the generators of its core and its die, (core,) with median 1."""
-    cores = (np.arange(device.chip.n_cores, dtype=np.uint32) << 16) | _WHOLE_CORE
+    cores = core_addresses(device)
     die = np.array([_WHOLE_DIE], np.uint32)
     factors = {}
     for name, bias in device.biases.items():
         if bias.parameter is None:
             continue
-        index = PARAMETERS.index(bias.parameter)
+        index = parameter_index(bias.parameter)
         between_cores = device.mismatch.between_cores.get(name, 0.0) * applied.scale("mismatch_between_cores")
         between_dies = device.mismatch.between_dies.get(name, 0.0) * applied.scale("mismatch_between_dies")
         factors[name] = np.exp(

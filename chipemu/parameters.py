@@ -15,6 +15,7 @@ from chipemu.errors import InputError
 from chipemu.kernels import layout as at
 from chipemu.mapping import MappedNetwork
 from chipemu.network import RECEPTORS
+from chipemu.temperature import ROOM
 from chipemu.units import MS, MV, PA, PF, show, thermal_voltage
 
 NEVER = 80.0  # ln(I / pA) no membrane reaches: the threshold of a padding lane
@@ -70,13 +71,27 @@ def _generate(device: DeviceSpec, chip: Chip, wanted: float) -> tuple[tuple[int,
     return code, bias.current(device.bias_generator, *code)
 
 
-def neuron_currents(chip: Chip, setting: BiasSetting, c: int, address: np.ndarray) -> dict[str, np.ndarray]:
-    """Every bias current as it flows in some neurons of one die [A]; ``address`` is (n, 2) core, neuron."""
+def core_temperature(mapped: MappedNetwork, points: Mapping[str, OperatingPoint]) -> np.ndarray:
+    """Temperature at which each core's operating point states its biases [K], (core,)."""
+    return np.array([ROOM if point is None else points[point].temperature for point in mapped.core_point])
+
+
+def neuron_currents(
+    chip: Chip, setting: BiasSetting, c: int, address: np.ndarray, stated_at: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Every bias current as it flows in some neurons of one die [A].
+
+    Parameters
+    ----------
+    c : position of the die in ``setting``
+    address : (neuron, 2) core and neuron
+    stated_at : (core,) temperature for which the biases are stated [K], see :func:`core_temperature`
+    """
     core, neuron = address[:, 0], address[:, 1]
     currents = {}
     for b, name in enumerate(setting.names):
         parameter = chip.device.biases[name].parameter
-        at_core = setting.currents[c, :, b] * chip.core_factor[name]
+        at_core = chip.bias_at_work(name, setting.currents[c, :, b], stated_at) * chip.core_factor[name]
         currents[parameter] = at_core[core] * chip.neuron_factor[parameter][core, neuron]
     return currents
 
@@ -115,10 +130,12 @@ def neuron_fields(
         If a pulse is longer than ``dt``, which the charge map does not describe.
     """
     address = mapped.address
-    current = {name: value * PA for name, value in neuron_currents(chip, setting, c, address).items()}
+    stated_at = core_temperature(mapped, points)
+    current = {name: value * PA for name, value in neuron_currents(chip, setting, c, address, stated_at).items()}
     const = {name: _circuit(chip, mapped, points, name, address) for name in chip.device.circuit}
     kappa = const["kappa"]
-    u_t = thermal_voltage(chip.temperature) * MV
+    kelvin = np.full(len(address), chip.temperature) if chip.applied.on("temperature") else stated_at[address[:, 0]]
+    u_t = thermal_voltage(kelvin) * MV
     step = dt * MS
     pulse = const["V_th"] * MV * const["C_pulse"] * PF / current["I_pulse"]
     if np.any(pulse > step * (1 + 1e-9)):
@@ -141,7 +158,7 @@ def neuron_fields(
         at.AHP_DECAY: np.exp(-step * kappa * current["I_ahp_tau"] / (const["C_ahp"] * PF * u_t)),
         at.AHP_JUMP: current["I_ahp_gain"] / current["I_ahp_tau"] * current["I_ahp_w"],
         at.Y_THR: np.log(const["I_spkthr"] * PA),
-        at.Y_RESET: np.log(const["I_reset"] * PA),
+        at.Y_RESET: np.log(np.maximum(const["I_reset"], const["I0"] * chip.leakage) * PA),
         at.T_REF: const["V_th"] * MV * const["C_ref"] * PF / current["I_ref"] / step,
         at.INJECT_NMDA: np.ones(len(address)),
         at.INJECT_GABA_A: np.ones(len(address)),

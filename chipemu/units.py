@@ -90,6 +90,17 @@ def parse(text: str, unit: str, *, where: str = "") -> float:
     return value
 
 
+def in_si(value: str | float, unit: str, *, where: str = "") -> float:
+    """A quantity given as text with its unit, or as a number that is SI already.
+
+    Examples
+    --------
+    >>> in_si("1 week", "s"), in_si(60, "s")
+    (604800.0, 60.0)
+    """
+    return parse(value, unit, where=where) if isinstance(value, str) else float(value)
+
+
 def _si_value(text: str, unit: str) -> float | None:
     if len(text) > _LONGEST_TEXT:
         return None

@@ -105,8 +105,7 @@ def build_plastic(
         rate[runs] = (
             spec.step_window / (spec.step_charge * PA) * chip.plastic_factor(mapped.address, "step")[post, slot]
         )
-    i0 = mapped.device.circuit["I0"] * PA
-    rule = np.array([spec.balance, spec.code_max, i0] if spec else [0.0, 0.0, i0])
+    rule = np.array([spec.balance, spec.code_max] if spec else [0.0, 0.0], float)
     return Plastic(
         offset=_offsets(sender[order], mapped.n_sources + lanes.n_lanes),
         lane=lanes.base(post),
@@ -116,6 +115,7 @@ def build_plastic(
         rate=rate,
         learn=np.zeros(n_runs, np.uint8),
         rule=rule,
+        floor=np.zeros(n_runs),
         writes=np.zeros(n_runs, np.int64),
     ), edge
 

@@ -69,7 +69,7 @@ def calibrate(
     points = dict(points) if points is not None else load_points(mapped)
     start = point_setting(mapped, chips, points)
     # a die without mismatch is the nominal chip: there is nothing to bring nearer to it
-    imperfect = np.array([not _is_nominal(chip) for chip in chips])
+    imperfect = np.array([not chip.is_nominal for chip in chips])
     unknown = np.full((len(chips), mapped.device.chip.n_cores, len(QUANTITIES)), np.nan)
     nominal = _Nominal(mapped, points, quantised) if imperfect.any() and mapped.n_neurons else None
     if nominal is None or not nominal.knobs:
@@ -123,11 +123,6 @@ def _check_chips(chips: Sequence[Chip], mapped: MappedNetwork) -> bool:
                 "codes and dies with exact currents in two calls"
             )
     return chips[0].applied.on("bias_quantisation")
-
-
-def _is_nominal(chip: Chip) -> bool:
-    factors = [*chip.core_factor.values(), *chip.neuron_factor.values()]
-    return all(np.all(factor == 1) for factor in factors)
 
 
 class _Nominal:

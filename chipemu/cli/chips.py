@@ -174,6 +174,7 @@ def _size(device: DeviceSpec, effect: str) -> str:
         "mismatch_slot": [spread.slot],
         "thermal_noise": [noise.thermal_eta],
         "input_noise": [noise.input_std],
+        "bias_drift": [device.drift.bias_std if device.drift else 0.0],
     }
     if effect in sizes:
         values = sizes[effect]

@@ -71,6 +71,9 @@ def learn(
     without: Annotated[
         list[str] | None, Option(metavar="EFFECT", help="switch effects off, e.g. noise,calibration")
     ] = None,
+    only: Annotated[
+        list[str] | None, Option(metavar="EFFECT", help="switch every other effect off; calibration stays")
+    ] = None,
     split: Annotated[Split, Option(help="test opens the test split")] = Split.validation,
     presentations: Annotated[int | None, Option(min=1, max=10_000_000, help="training presentations of a run")] = None,
     checkpoints: Annotated[
@@ -114,7 +117,7 @@ def learn(
         device=device,
         where=where.value if where else None,
         seed=seed,
-        without=tuple(_items(without)),
+        without=_switched_off(_items(without), _items(only)),
         scale=_factors(scale),
         split=split.value,
         temperature=_quantity(temperature, "K", "--temperature"),
@@ -205,6 +208,12 @@ def _quantity(text: str | None, unit: str, option: str) -> float | None:
 def _items(texts: list[str] | None) -> list[str]:
     """Words of a repeatable option whose values may be comma lists."""
     return [item.strip() for text in texts or () for item in text.split(",") if item.strip()]
+
+
+def _switched_off(without: list[str], only: list[str]) -> tuple[str, ...]:
+    from chipemu.effects import all_but
+
+    return (*without, *all_but(only)) if only else tuple(without)
 
 
 def _factors(texts: list[str] | None) -> dict[str, float]:

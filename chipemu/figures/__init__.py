@@ -8,6 +8,7 @@ from chipemu.figures.accuracy import accuracy_against, accuracy_against_mismatch
 from chipemu.figures.choice import has_accuracy
 from chipemu.figures.classes import confusion, confusion_percent
 from chipemu.figures.die import die_map
+from chipemu.figures.effects import effect_costs, effect_ranking, has_effect_costs
 from chipemu.figures.rates import f_i_fan
 from chipemu.figures.spikes import control_groups, raster
 from chipemu.figures.style import FORMATS, new_axes, plain, save_figure
@@ -24,8 +25,11 @@ __all__ = [
     "control_groups",
     "die_accuracy",
     "die_map",
+    "effect_costs",
+    "effect_ranking",
     "f_i_fan",
     "has_accuracy",
+    "has_effect_costs",
     "learning_curve",
     "new_axes",
     "plain",

@@ -28,7 +28,8 @@ class Plastic(NamedTuple):
     word: np.ndarray  # (r, p) of the state's type, pulse amplitude of one code step [CAM words]
     rate: np.ndarray  # (r, p) float64, t_window / Q_step of the synapse [1/pA]
     learn: np.ndarray  # (r) uint8, the learn-enable line
-    rule: np.ndarray  # (3) float64: balance, largest code, leakage floor [pA]
+    rule: np.ndarray  # (2) float64: balance, largest code
+    floor: np.ndarray  # (r) float64, leakage floor [pA]
     writes: np.ndarray  # (r) int64, code changes
 
 
@@ -37,7 +38,8 @@ def step_code(X, plastic, run, p, step, key_a, key_b):
     """One stochastic update of synapse ``p`` of ``run`` at a presynaptic event in absolute step ``step``."""
     q = plastic.lane[p]
     rule = plastic.rule
-    feedback = np.float64(X[q + at.NMDA * LANES]) - rule[2] - rule[0] * (np.float64(X[q + at.GABA_A * LANES]) - rule[2])
+    floor = plastic.floor[run]
+    feedback = np.float64(X[q + at.NMDA * LANES]) - floor - rule[0] * (np.float64(X[q + at.GABA_A * LANES]) - floor)
     now = np.uint64(step)
     mask = np.uint64(0xFFFFFFFF)
     word = philox(

@@ -13,7 +13,7 @@ from chipemu.learning.session import Session
 from chipemu.learning.settings import Settings
 from chipemu.learning.train import Training
 from chipemu.ledger import Ledger
-from chipemu.parameters import design_currents, neuron_currents
+from chipemu.parameters import core_temperature, design_currents, neuron_currents
 from chipemu.storage import provenance
 from chipemu.tasks import Task
 from chipemu.variables import label
@@ -142,9 +142,10 @@ def _die_traits(session: Session) -> dict:
     address = mapped.address[mapped.neuron_slice("outputs")]
     design = design_currents(mapped.device, emulator.points[session.circuit.output_point])
     shown = [name for name, current in design.items() if current > 0 and name not in _WITHOUT_EFFECT]
+    stated_at = core_temperature(mapped, emulator.points)
     ratios = np.empty((len(emulator.chips), len(shown), len(address)))
     for c, chip in enumerate(emulator.chips):
-        flowing = neuron_currents(chip, emulator.setting, c, address)
+        flowing = neuron_currents(chip, emulator.setting, c, address, stated_at)
         ratios[c] = [np.log(flowing[name] / design[name]) for name in shown]
     return {
         "parameter": ("parameter", np.array(shown)),

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from chipemu.chip import ROOM
 from chipemu.device import DeviceSpec, load_device
 from chipemu.device_file import content_hash
 from chipemu.errors import InputError, UnknownNameError
@@ -11,6 +10,7 @@ from chipemu.learning.circuit import Controller
 from chipemu.learning.rules import HostRule
 from chipemu.learning.schedule import Schedule
 from chipemu.learning.train import Budget
+from chipemu.temperature import ROOM
 
 PLACES = ("chip", "host")
 DEFAULT_DEVICE = {"chip": "dynapse1-plastic", "host": "dynapse1"}

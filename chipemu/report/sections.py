@@ -12,6 +12,8 @@ import numpy as np
 
 from chipemu import figures
 from chipemu.figures.choice import CELSIUS, accuracy_name, axis_name, factors_of, has_accuracy, is_finite, value_name
+from chipemu.figures.effects import FACTOR as EFFECT_FACTOR
+from chipemu.figures.effects import effect_ranking, has_effect_costs
 from chipemu.report import tables
 from chipemu.report.drawing import Drawing, inline_svg
 from chipemu.report.parts import Items, Listing, Section, Table, Text, percent
@@ -201,6 +203,18 @@ def _yields(page: Page) -> list:
     return [*parts, tables.yield_table(dataset, page.bounds)]
 
 
+def _effects(page: Page) -> list:
+    parts: list = []
+    for choice in combinations(page.dataset, across=EFFECT_FACTOR):
+        chosen = page.dataset.isel(choice)
+        if has_accuracy(chosen) and has_effect_costs(chosen):
+            name = point_name(page.dataset, choice)
+            caption = "Each run beside the same die and noise seed; the dearest effect is on top."
+            parts += [page.draw(effect_ranking(chosen), f"what each effect costs, {name}", f"{caption} {name}".strip())]
+            parts += [tables.effect_table(chosen, name)]
+    return parts
+
+
 def _dies(page: Page) -> list:
     if factors_of(page.dataset) or not has_accuracy(page.dataset) or page.dataset.sizes["chip"] < 2:
         return []
@@ -308,6 +322,7 @@ _SECTIONS: tuple[tuple[str, str, Callable[[Page], list]], ...] = (
     ("run", "What was run", _what_was_run),
     ("result", "Result", _headline),
     ("accuracy", "Accuracy against what was varied", _against),
+    ("effects", "What each effect costs", _effects),
     ("dies", "Dies", _dies),
     ("yield", "Yield", _yields),
     ("cloned", "Cloned weights", _cloned),

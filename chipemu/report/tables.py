@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chipemu.figures.choice import accuracy_name, factors_of, is_finite
+from chipemu.figures.effects import effect_costs
 from chipemu.figures.yields import die_accuracy, yield_fraction
 from chipemu.report.parts import NOTHING, Table, number, percent
 from chipemu.report.points import combinations, point_name, point_values
@@ -64,6 +65,35 @@ def accuracy_table(dataset: xr.Dataset) -> Table:
         "Median and quartiles over all runs (dies x noise seeds); a die counts with the median over its noise seeds."
         + _cut(len(rows)),
     )
+
+
+def effect_table(dataset: xr.Dataset, title: str = "") -> Table:
+    """Return what each effect costs, the dearest first: medians and quartiles over runs, in points of accuracy."""
+    costs = effect_costs(dataset)
+    rows = []
+    for rank, (name, alone, gained) in enumerate(zip(costs.names, costs.alone, costs.gained, strict=True), start=1):
+        shares = [_points(values) for values in (gained, alone)]
+        rows.append((str(rank), name, *(text for share in shares for text in share)))
+    both = ", ".join(
+        f"{words} {percent(float(np.nanmedian(runs)) / 100)} %"
+        for words, runs in (("all effects", costs.real), ("none", costs.perfect))
+    )
+    return Table(
+        f"What each effect costs{': ' if title else ''}{title}",
+        ("rank", "effect", "gained without it", "quartiles", "lost with it alone", "quartiles"),
+        rows,
+        n_names=2,
+        note=f"Points of accuracy, each run against the same die and noise seed; {both}. Ranked by the mean of both.",
+    )
+
+
+def _points(values: np.ndarray) -> tuple[str, str]:
+    """Median and quartiles of some runs in points; dashes where none was run."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return NOTHING, NOTHING
+    low, middle, high = np.quantile(finite, [0.25, 0.5, 0.75])
+    return f"{middle:+.1f}", f"{low:+.1f} to {high:+.1f}"
 
 
 def reference_table(dataset: xr.Dataset) -> Table | None:

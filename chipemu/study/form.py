@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from chipemu import library, tasks, units
-from chipemu.effects import EFFECTS, GROUPS
+from chipemu.effects import EFFECTS, GROUPS, all_but
 from chipemu.errors import InputError, UnknownNameError, shorten
 
 # A fixed order of factors, outermost first: a study does not change when its file is sorted differently.
@@ -25,7 +25,7 @@ FACTOR_ORDER = (
     "target_rate",
 )
 HEAD_FACTORS = ("task", "device", "where")
-NOTHING = "none"
+NOTHING, EVERYTHING, ONLY, EACH = "none", "all", "only:", "each"
 
 
 def effects_of(text: str) -> tuple[str, ...]:
@@ -34,14 +34,24 @@ def effects_of(text: str) -> tuple[str, ...]:
     Parameters
     ----------
     text : str
-        Names joined by ``+``, or ``"none"``.
+        Names joined by ``+``; ``"none"`` or ``"all"``; after ``only:`` the names of what stays on.
 
     Examples
     --------
     >>> effects_of("noise+calibration"), effects_of("none")
     (('noise', 'calibration'), ())
+    >>> "mismatch_slot" in effects_of("only:noise"), "thermal_noise" in effects_of("only:noise")
+    (True, False)
     """
-    return () if text == NOTHING else tuple(text.split("+"))
+    if text in (NOTHING, EVERYTHING):
+        return all_but(()) if text == EVERYTHING else ()
+    return all_but(text.removeprefix(ONLY).split("+")) if text.startswith(ONLY) else tuple(text.split("+"))
+
+
+def _each_as_list(value: object) -> object:
+    """The word ``each`` as what it stands for: every effect on, every effect off, each alone, and all but each."""
+    each = [NOTHING, EVERYTHING, *(f"{ONLY}{name}" for name in all_but(())), *EFFECTS]
+    return each if value == EACH else value
 
 
 def _as_list(value: object) -> object:
@@ -90,18 +100,19 @@ def _known_device(name: str) -> str:
 
 
 def _known_effects(text: str) -> str:
-    names = [name.strip() for name in text.split("+")]
-    if names == [NOTHING]:
-        return NOTHING
+    only = ONLY if text.startswith(ONLY) else ""
+    names = [name.strip() for name in text.removeprefix(ONLY).split("+")]
+    if not only and names in ([NOTHING], [EVERYTHING]):
+        return names[0]
     known = [*GROUPS, *EFFECTS]
     faults = [str(UnknownNameError("effect", name, known)) for name in names if name not in known]
-    if NOTHING in names:
-        faults = [f"{shorten(repr(text))}: 'none' stands alone"]
+    if NOTHING in names or EVERYTHING in names:
+        faults = [f"{shorten(repr(text))}: 'none' and 'all' stand alone"]
     if len(set(names)) < len(names):
         faults.append(f"{shorten(repr(text))} names an effect twice")
     if faults:
         raise ValueError("\n".join(faults))
-    return "+".join(names)
+    return only + "+".join(names)
 
 
 def _odd(value: int) -> int:
@@ -165,7 +176,7 @@ class Factors(_Table):
     task: _InHead = None
     device: _InHead = None
     where: _InHead = None
-    without: _Values[_Without] | None = None
+    without: Annotated[_Values[_Without], BeforeValidator(_each_as_list)] | None = None
     levels: _Values[_Levels] | None = None
     mismatch_scale: _Values[_Scale] | None = None
     noise_scale: _Values[_Scale] | None = None

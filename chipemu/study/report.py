@@ -30,7 +30,8 @@ def report_study(folder: str | Path, *, endings: Sequence[str] = ENDINGS) -> lis
     -------
     list of Path
         What was written into the folder: one figure for each combination of the factors other than the one across
-        (mismatch_scale, or the one of most values), in each format, then `report.html`. A combination whose runs all
+        (mismatch_scale, or the one of most values), in each format, where effects were left out one by one another of
+        what each costs, then `report.html`. A combination whose runs all
         failed, and a study that varies nothing, has no figure.
 
     Raises
@@ -51,7 +52,19 @@ def report_study(folder: str | Path, *, endings: Sequence[str] = ENDINGS) -> lis
         if figures.has_accuracy(chosen):
             name = "-".join([study.name, *_file_texts(dataset, choice)])
             paths += _draw(chosen, factor, point_name(dataset, choice), Path(folder) / name, endings)
-    return [*paths, write_report(page, Path(folder) / PAGE)]
+    return [*paths, *_draw_effects(dataset, Path(folder), study.name, endings), write_report(page, Path(folder) / PAGE)]
+
+
+def _draw_effects(dataset: xr.Dataset, folder: Path, name: str, endings: Sequence[str]) -> list[Path]:
+    """Draw what each effect costs, one figure for each combination of the other factors."""
+    paths = []
+    for choice in combinations(dataset, across="without"):
+        chosen = dataset.isel(choice)
+        if figures.has_accuracy(chosen) and figures.has_effect_costs(chosen):
+            axes = figures.effect_ranking(chosen)
+            stem = "-".join([name, "effects", *_file_texts(dataset, choice)])
+            paths += [figures.save_figure(axes, folder / f"{stem}.{ending}") for ending in endings]
+    return paths
 
 
 def _draw(chosen: xr.Dataset, factor: str, title: str, stem: Path, endings: Sequence[str]) -> list[Path]:

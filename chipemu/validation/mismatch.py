@@ -40,10 +40,13 @@ def median_cv(values: np.ndarray) -> float:
     return float(np.median(values.std(1) / values.mean(1)))
 
 
-def membrane_time_constants(device: DeviceSpec, point: OperatingPoint, seeds: Sequence[int]) -> np.ndarray:
+def membrane_time_constants(
+    device: DeviceSpec, point: OperatingPoint, seeds: Sequence[int], effects: Sequence[str] = EFFECTS, **die: float
+) -> np.ndarray:
     """tau_mem (die, neuron) from the straight fall of V_mem, slope -U_T / (kappa tau), after a DC step [s]."""
     dc = holding_current(device, point, 200e-12)  # far above the soma gain, far below the positive feedback
-    emulator = bench(cells(device, point, N_NEURONS), point, dies(device, point, seeds, EFFECTS), dc=[dc] * len(seeds))
+    chips = dies(device, point, seeds, effects, **die)
+    emulator = bench(cells(device, point, N_NEURONS), point, chips, dc=[dc] * len(seeds))
     emulator.advance(silence(emulator, _SETTLE), _SETTLE)
     set_dc(emulator, [0.0] * len(seeds))
     recording = emulator.run(silence(emulator, 10e-3), 10e-3, ("I_mem",), every=1e-3)

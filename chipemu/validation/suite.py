@@ -5,7 +5,7 @@ from pathlib import Path
 
 from chipemu.device import load_device
 from chipemu.errors import UnknownNameError
-from chipemu.validation import mismatch, noise, soma, synapse, timestep
+from chipemu.validation import drift, mismatch, noise, soma, synapse, temperature, timestep
 from chipemu.validation.check import Check, Measure
 
 SUBJECTS: dict[str, Measure] = {
@@ -14,6 +14,8 @@ SUBJECTS: dict[str, Measure] = {
     "timestep": timestep.run,
     "noise": noise.run,
     "mismatch": mismatch.run,
+    "temperature": temperature.run,
+    "drift": drift.run,
 }
 
 

@@ -21,10 +21,17 @@ from chipemu.stimulus import EventList, regular
 SOURCE, CELLS = "input", "cells"
 
 
-def dies(device: DeviceSpec, point: OperatingPoint, seeds: Sequence[int], effects: Sequence[str] = ()) -> list[Chip]:
-    """Dies at the point's temperature on which only ``effects`` act."""
+def dies(
+    device: DeviceSpec,
+    point: OperatingPoint,
+    seeds: Sequence[int],
+    effects: Sequence[str] = (),
+    *,
+    warmer: float = 0.0,
+) -> list[Chip]:
+    """Dies on which only ``effects`` act, so much warmer than the point's temperature [K]."""
     without = [name for name in EFFECTS if name not in effects]
-    return [sample_chip(device, seed, without=without, temperature=point.temperature) for seed in seeds]
+    return [sample_chip(device, seed, without=without, temperature=point.temperature + warmer) for seed in seeds]
 
 
 def cells(

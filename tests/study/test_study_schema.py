@@ -74,7 +74,11 @@ def test_hash_sees_content_and_not_layout():
             'without = ["noise", "nois"]\n[budget]',
             "factors.without.1: unknown effect 'nois'; nearest: noise",
         ),
-        ("[budget]", 'without = "noise+none"\n[budget]', "factors.without.0: 'noise+none': 'none' stands alone"),
+        (
+            "[budget]",
+            'without = "noise+none"\n[budget]',
+            "factors.without.0: 'noise+none': 'none' and 'all' stand alone",
+        ),
         ("[budget]", 'without = "noise+noise"\n[budget]', "names an effect twice"),
         ("[budget]", 'without = ["noise+dead", "a+b"]\n[budget]', "factors.without.1: unknown effect 'b'"),
         (

@@ -1,0 +1,72 @@
+"""What each effect costs: the study that asks, the figure and the table that answer."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from chipemu import figures
+from chipemu.effects import EFFECTS, all_but
+from chipemu.errors import InputError, StudyFileError
+from chipemu.report.tables import effect_table
+from chipemu.study import parse_study
+from chipemu.study.form import effects_of
+
+HEAD = """
+[study]
+name = "effects"
+task = "binary"
+device = "dynapse1-plastic"
+where = "chip"
+chips = 2
+noise_seeds = 1
+seed = 0
+[factors]
+"""
+
+
+@pytest.fixture
+def study():
+    """Two dies; calibration gains nothing, noise costs 5 points alone and 8 on the real die, drift 1 and 2."""
+    without = ["none", "all", "only:drift", "only:noise", "drift", "noise", "calibration"]
+    accuracy = [[0.80, 0.90], [1.0, 0.98], [0.99, 0.97], [0.95, 0.93], [0.82, 0.92], [0.88, 0.98], [0.80, 0.90]]
+    return xr.Dataset({"accuracy_test": (("without", "chip", "noise"), np.array(accuracy)[:, :, None])},
+                      {"without": without})  # fmt: skip
+
+
+def test_each_stands_for_all_effects_none_each_alone_and_all_but_each():
+    values = parse_study(HEAD + 'without = "each"').factors["without"]
+    assert values[:2] == ("none", "all")
+    assert set(values[2:]) == {f"only:{name}" for name in EFFECTS if name != "calibration"} | set(EFFECTS)
+
+
+def test_what_stays_on_is_everything_not_named_and_calibration():
+    assert effects_of("only:noise+bias_drift") == all_but(["noise", "bias_drift"])
+    assert effects_of("all") == tuple(name for name in EFFECTS if name != "calibration")
+    with pytest.raises(StudyFileError, match="unknown effect 'nois'; nearest: noise"):
+        parse_study(HEAD + 'without = ["only:nois"]')
+
+
+def test_costs_are_paired_by_run_and_ranked(study):
+    costs = figures.effect_costs(study)
+    assert costs.names == ("noise", "drift", "calibration")
+    np.testing.assert_allclose(costs.alone[:2], [[5, 5], [1, 1]])
+    np.testing.assert_allclose(costs.gained, [[8, 8], [2, 2], [0, 0]], atol=1e-9)
+    assert np.isnan(costs.alone[2]).all()
+
+
+def test_the_figure_has_a_row_an_effect_the_dearest_on_top(study):
+    axes = figures.effect_ranking(study)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["noise", "drift", "calibration"]
+    assert axes.get_ylim()[0] > axes.get_ylim()[1]
+    assert "points" in axes.get_xlabel()
+
+
+def test_the_table_says_what_to_act_on_first(study):
+    first = effect_table(study).rows[0]
+    assert first == ("1", "noise", "+8.0", "+8.0 to +8.0", "+5.0", "+5.0 to +5.0")
+
+
+def test_a_study_without_both_ends_is_refused(study):
+    assert not figures.has_effect_costs(study.isel(without=slice(1, None)))
+    with pytest.raises(InputError, match='without = "each"'):
+        figures.effect_costs(study.isel(without=slice(1, None)))
