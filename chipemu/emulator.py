@@ -16,6 +16,7 @@ from chipemu.kernels import layout as at
 from chipemu.kernels.jit import kernel_hash
 from chipemu.kernels.layout import LANES, N_FIELDS
 from chipemu.kernels.run import Clock, Events, Probes, Spikes, run_dies
+from chipemu.latches import block_features, bring_to_rest, build_depression
 from chipemu.ledger import Ledger
 from chipemu.mapping import MappedNetwork
 from chipemu.parameters import PADDING, BiasSetting, load_points, neuron_fields, nominal_charge, point_setting
@@ -113,6 +114,8 @@ class Emulator:
         self._floor = np.zeros((self.n_runs, 2), dtype)
         self.state = np.zeros((self.n_runs, self._lanes.n_lanes * N_FIELDS), dtype)
         self._pending = np.zeros((self.n_runs, self._lanes.n_lanes // LANES), np.int32)
+        self._features = block_features(mapped, self._lanes)
+        self._depression = build_depression(mapped, self._memory.edge, self.n_runs, dtype)
         self._set_floor()
         self._set_initial_state()
         self.set_biases(setting if setting is not None else point_setting(mapped, chips, self.points))
@@ -150,6 +153,7 @@ class Emulator:
         fields[:, :, at.I_SYN : at.I_SYN + 4] = self._floor[:, None, None, :1]
         fields[:, :, at.Y] = self._floor[:, None, 1:]
         fields[:, :, at.I_AHP] = self._floor[:, None, :1]
+        bring_to_rest(self._depression, self.state, self._floor[:, 0])
 
     def set_biases(self, setting: BiasSetting) -> None:
         """Tell the bias generators of every die; the state of the neurons goes on."""
@@ -158,9 +162,8 @@ class Emulator:
         for c, chip in enumerate(self.chips):
             fields = neuron_fields(chip, self.mapped, self.points, setting, c, self.dt)
             self._warn_if_coarse(fields)
-            for field in range(at.N_STATE, at.N_FIELDS):
+            for field, value in fields.items():
                 padding = PADDING.get(field, 0.0)
-                value = fields[field]
                 self._lanes.set_field(self.state, field, slice(c * seeds, (c + 1) * seeds), value, padding)
 
     def _warn_if_coarse(self, fields: Mapping[int, np.ndarray]) -> None:
@@ -266,7 +269,8 @@ class Emulator:
         noisy = any(chip.applied.on("thermal_noise") or chip.applied.on("input_noise") for chip in self.chips)
         run_dies(
             self.state, self._pending, self._lanes.address, Clock(self.step, active, n_steps, noisy), self._keys,
-            self._floor, self._memory.wiring, self._memory.amplitude, events, self._memory.plastic, spikes, probes,
+            self._floor, self._memory.wiring, self._memory.amplitude, events, self._memory.plastic,
+            self._features, self._depression, spikes, probes,
         )  # fmt: skip
         self.step = self.step + n_steps * active
         self._check_state()

@@ -13,6 +13,7 @@ from chipemu.chip import Chip
 from chipemu.device import DeviceSpec, OperatingPoint, load_point
 from chipemu.errors import InputError
 from chipemu.kernels import layout as at
+from chipemu.latches import latch_fields
 from chipemu.mapping import MappedNetwork
 from chipemu.network import RECEPTORS
 from chipemu.temperature import ROOM
@@ -168,7 +169,8 @@ def neuron_fields(
         fields[at.DECAY + r] = np.exp(-step * current[f"I_tau_{receptor}"] / capacity)
         fields[at.I_GAIN_SYN + r] = current[f"I_gain_{receptor}"]
         fields[at.CHARGE + r] = current[f"I_gain_{receptor}"] * current[f"I_w_{receptor}"] * pulse / capacity
-    return fields | _noise_fields(chip, fields, const, u_t, step)
+    fields |= _noise_fields(chip, fields, const, u_t, step)
+    return fields | latch_fields(mapped, fields, current, const, u_t, step)
 
 
 def _noise_fields(chip, fields, const, u_t, step) -> dict[int, np.ndarray]:

@@ -33,15 +33,16 @@ class WeightMemory:
     Attributes
     ----------
     wiring : connections that are CAM words, sorted by sender
+    edge : (connection,) edge behind each connection
     amplitude : (run, connection) sum of the slot factors of a connection's words [CAM words]
     plastic : plastic synapses of every run
     """
 
     def __init__(self, mapped: MappedNetwork, lanes: Lanes, chips: Sequence[Chip], n_seeds: int, dtype: type):
         self._mapped, self._n_runs = mapped, len(chips) * n_seeds
-        self.wiring, self._edge = build_wiring(mapped, lanes)
+        self.wiring, self.edge = build_wiring(mapped, lanes)
         self.plastic, self._plastic_edge = build_plastic(mapped, lanes, chips, n_seeds, dtype)
-        self.amplitude = np.zeros((self._n_runs, len(self._edge)), dtype)
+        self.amplitude = np.zeros((self._n_runs, len(self.edge)), dtype)
         self._factor = np.repeat(np.stack([chip.slot_factor(mapped.address) for chip in chips]), n_seeds, 0)
         self._slots: np.ndarray | None = None
         self._words = np.zeros((self._n_runs, len(mapped.edges)))
@@ -85,14 +86,14 @@ class WeightMemory:
         positive = self._plastic_edge
         self.plastic.code[:] = image.words[:, positive] - image.words[:, self._negative(positive)]
         if self._mapped.device.weights == "float":
-            self.amplitude[:] = image.words[:, self._edge]
+            self.amplitude[:] = image.words[:, self.edge]
             return
         self._slots = self._mapped.cam_slots(image, self._slots)
         run, neuron, slot = np.nonzero(self._slots >= 0)
         n_edges = len(self._mapped.edges)
         place = run * n_edges + self._slots[run, neuron, slot]
         total = np.bincount(place, self._factor[run, neuron, slot], self._n_runs * n_edges)
-        self.amplitude[:] = total.reshape(self._n_runs, n_edges)[:, self._edge]
+        self.amplitude[:] = total.reshape(self._n_runs, n_edges)[:, self.edge]
 
     def _negative(self, edge: np.ndarray) -> np.ndarray:
         """The negative edge of each pair, given the positive one: it follows after the projection's k positive ones."""

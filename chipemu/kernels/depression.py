@@ -22,16 +22,17 @@ class Depression(NamedTuple):
     place: np.ndarray  # (e) int32, position among the d of a connection, -1 where it does not depress; (0) without any
     resource: np.ndarray  # (r, d) of the state's type, what the last event left
     last: np.ndarray  # (r, d) int64, absolute step of the last event
-    kept: np.ndarray  # (r, d) of the state's type, 1 - U
-    rate: np.ndarray  # (r, d) of the state's type, dt / tau_rec
 
 
 @kernel
-def spend(depression, run, d, step):
-    """Resource that an event at absolute ``step`` finds, of which it leaves the fraction 1 - U."""
-    one = real(1.0, depression.kept[run, d])
+def spend(depression, run, d, step, rate, kept):
+    """Resource that an event at absolute ``step`` finds, of which it leaves the fraction ``kept`` = 1 - U.
+
+    ``rate`` is dt / tau_rec of the neuron's synapses.
+    """
+    one = real(1.0, kept)
     elapsed = real(step - depression.last[run, d], one)
-    resource = one - (one - depression.resource[run, d]) * exp(-elapsed * depression.rate[run, d])
-    depression.resource[run, d] = resource * depression.kept[run, d]
+    resource = one - (one - depression.resource[run, d]) * exp(-elapsed * rate)
+    depression.resource[run, d] = resource * kept
     depression.last[run, d] = step
     return resource

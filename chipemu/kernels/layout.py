@@ -61,7 +61,9 @@ CA_DECAY = 71  # exp(-dt / tau_ca)
 CA_JUMP = 72  # [pA]
 I_CA_TARGET = 73  # [pA]
 LN_GAIN_LIMIT = 74
-N_FIELDS = 75
+STD_RATE = 75  # dt / tau_rec of depressing synapses
+STD_KEPT = 76  # 1 - U
+N_FIELDS = 77
 BLOCK = N_FIELDS * LANES
 
 # --- receptors -----------------------------------------------------------------------------------------------

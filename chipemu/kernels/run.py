@@ -15,7 +15,7 @@ from numba import prange
 from chipemu.kernels import layout as at
 from chipemu.kernels.block import advance, charge_synapses, draw_noise
 from chipemu.kernels.dendrite import REGULATED, SHAPED, charge_dendrites, regulate, shape_dendrites
-from chipemu.kernels.depression import Depression, spend
+from chipemu.kernels.depression import spend
 from chipemu.kernels.jit import kernel
 from chipemu.kernels.layout import BLOCK, LANES
 from chipemu.kernels.plastic import step_code
@@ -27,13 +27,6 @@ class Wiring(NamedTuple):
     n_inputs: int
     offset: np.ndarray  # (senders + 1) int64, first connection of each sender
     target: np.ndarray  # (e) int64, index of the PULSE field of (neuron, receptor) in a run's state
-
-
-class Features(NamedTuple):
-    """What some blocks and some connections do beyond the rest; a network without any pays nothing for it."""
-
-    block: np.ndarray  # (n_blocks) int32, bits of ``kernels.dendrite``
-    depression: Depression
 
 
 class Events(NamedTuple):
@@ -76,12 +69,15 @@ def _deliver(X, sender, wiring, amplitude, depression, run, step, touched):
     depressing = depression.place.size > 0
     for e in range(wiring.offset[sender], wiring.offset[sender + 1]):
         t = wiring.target[e]
+        block = t // BLOCK
+        receptor = (t - block * BLOCK) // LANES - at.PULSE
+        touched[block] |= 1 << receptor
         if depressing and depression.place[e] >= 0:
-            X[t] += amplitude[e] * spend(depression, run, depression.place[e], step)
+            lane = t - (at.PULSE + receptor) * LANES
+            rate, kept = X[lane + at.STD_RATE * LANES], X[lane + at.STD_KEPT * LANES]
+            X[t] += amplitude[e] * spend(depression, run, depression.place[e], step, rate, kept)
         else:
             X[t] += amplitude[e]
-        block = t // BLOCK
-        touched[block] |= 1 << ((t - block * BLOCK) // LANES - at.PULSE)
 
 
 @kernel
@@ -98,7 +94,9 @@ def _deliver_plastic(X, sender, plastic, run, step, key_a, key_b, touched):
 
 
 @kernel
-def _run_die(X, pending, addresses, run, clock, keys, floor, wiring, amplitude, events, plastic, features, spikes, probes):
+def _run_die(
+    X, pending, addresses, run, clock, keys, floor, wiring, amplitude, events, plastic, features, depression, spikes, probes
+):  # fmt: skip
     n_blocks = X.size // BLOCK
     touched = np.zeros(n_blocks, np.int64)
     key_a = keys[0]
@@ -109,7 +107,7 @@ def _run_die(X, pending, addresses, run, clock, keys, floor, wiring, amplitude, 
     for k in range(clock.n_steps):
         step = clock.first_step[run] + k
         while cursor < events.offset[run + 1] and events.step[cursor] == k:
-            _deliver(X, events.source[cursor], wiring, amplitude, features.depression, run, step, touched)
+            _deliver(X, events.source[cursor], wiring, amplitude, depression, run, step, touched)
             _deliver_plastic(X, events.source[cursor], plastic, run, step, key_a, key_b, touched)
             cursor += 1
         for b in range(n_blocks):
@@ -117,7 +115,7 @@ def _run_die(X, pending, addresses, run, clock, keys, floor, wiring, amplitude, 
                 for lane in range(LANES):
                     if X[b * BLOCK + at.SPIKE * LANES + lane] != 0:
                         sender = wiring.n_inputs + b * LANES + lane
-                        _deliver(X, sender, wiring, amplitude, features.depression, run, step, touched)
+                        _deliver(X, sender, wiring, amplitude, depression, run, step, touched)
                         _deliver_plastic(X, sender, plastic, run, step, key_a, key_b, touched)
         half = step % 2
         for b in range(n_blocks):
@@ -125,14 +123,14 @@ def _run_die(X, pending, addresses, run, clock, keys, floor, wiring, amplitude, 
             if clock.noise and (half == 0 or k == 0):
                 draw_noise(X, base, addresses, b * LANES, np.uint64(step // 2), key_a, key_b)
             if touched[b] != 0:
-                if features.block[b] & SHAPED:
+                if features[b] & SHAPED:
                     touched[b] = charge_dendrites(X, base, touched[b])
                 charge_synapses(X, base, touched[b])
                 touched[b] = 0
-            if features.block[b] & SHAPED:
+            if features[b] & SHAPED:
                 shape_dendrites(X, base, floor[0])
             pending[b] = advance(X, base, half, floor[0], floor[1])
-            if features.block[b] & REGULATED:
+            if features[b] & REGULATED:
                 regulate(X, base, floor[0])
         for b in range(n_blocks):
             if pending[b] > 0:
@@ -152,7 +150,9 @@ def _run_die(X, pending, addresses, run, clock, keys, floor, wiring, amplitude, 
 
 
 @kernel(parallel=True)
-def run_dies(X, pending, addresses, clock, keys, floor, wiring, amplitude, events, plastic, features, spikes, probes):
+def run_dies(
+    X, pending, addresses, clock, keys, floor, wiring, amplitude, events, plastic, features, depression, spikes, probes
+):  # fmt: skip
     """Advance every run by ``clock.n_steps``; runs share nothing, so any batch and thread count gives the same bits.
 
     Parameters
@@ -163,11 +163,12 @@ def run_dies(X, pending, addresses, clock, keys, floor, wiring, amplitude, event
     keys : (r, 2) uint64, (noise seed, die seed)
     floor : (r, 2) of X's type: leakage floor I0 [pA] and ln(I0 / pA), which rise with temperature
     amplitude : (r, e) of X's type, words with their slot spread
-    features : what some blocks and connections do beyond the rest
+    features : (n_blocks) int32, bits of ``dendrite``: what some blocks do beyond the rest
+    depression : connections whose events find less than their whole weight
     """
     for run in prange(X.shape[0]):
         if clock.active[run]:
             _run_die(
                 X[run], pending[run], addresses, run, clock, keys[run], floor[run],
-                wiring, amplitude[run], events, plastic, features, spikes, probes,
+                wiring, amplitude[run], events, plastic, features, depression, spikes, probes,
             )  # fmt: skip
