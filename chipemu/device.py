@@ -271,7 +271,9 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         bias_generator=BiasGenerator(**_values(checked.bias_generator)) if checked.bias_generator else None,
         biases=FrozenMap(biases),
         circuit=FrozenMap(_values(checked.circuit)),
-        mismatch=_mismatch(checked.mismatch, {name: entry.parameter for name, entry in biases.items() if entry.parameter}),
+        mismatch=_mismatch(
+            checked.mismatch, {name: entry.parameter for name, entry in biases.items() if entry.parameter}
+        ),
         noise=Noise(**_values(checked.noise)) if checked.noise else Noise(0.0, 0.0, 5e-3),
         temperature=_temperature(checked.temperature),
         drift=Drift(**_values(checked.drift)) if checked.drift else None,

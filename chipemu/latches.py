@@ -14,13 +14,18 @@ from chipemu.kernels.depression import Depression
 from chipemu.kernels.layout import LANES, N_FIELDS
 from chipemu.mapping import MappedNetwork
 from chipemu.mapping.latches import neuron_latches, synapse_latches
-from chipemu.units import MS, MV, PA, PF
+from chipemu.units import MV, PA, PF
 from chipemu.wiring import Lanes
 
 # receptors with a dendrite, by their place in the fields of two
 _DENDRITES = ("ampa", "nmda")
 # fields that vanish where a latch is not set
-_SWITCHED = {"dc": (at.I_DC,), "adaptation": (at.AHP_JUMP,), "exponential": (at.FB_GAIN,), "nmda_gate": (at.I_NMDA_THR,)}
+_SWITCHED = {
+    "dc": (at.I_DC,),
+    "adaptation": (at.AHP_JUMP,),
+    "exponential": (at.FB_GAIN,),
+    "nmda_gate": (at.I_NMDA_THR,),
+}
 _REST = (at.STEP_PER_CHARGE, at.MEMBRANE_KICK)  # a membrane without these stays where it is
 
 

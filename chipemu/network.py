@@ -227,9 +227,7 @@ class Network:
             )
         pairs = read_pairs(pairs, pre, post, name)
         return self._connect(
-            Projection(
-                name, pre, post, pairs, positive=positive, negative=negative, store=store, stp=stp, delay=delay
-            )
+            Projection(name, pre, post, pairs, positive=positive, negative=negative, store=store, stp=stp, delay=delay)
         )
 
     @property

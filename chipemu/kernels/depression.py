@@ -1,9 +1,9 @@
 """Short-term depression of single connections: resources spent by events and recovered between them.
 
-The depression of Tsodyks and Markram 1997, with recovered resources only (no inactive state, no facilitation): between
-events the resource x recovers, dx/dt = (1 - x) / tau_rec, and an event delivers x times the weight and leaves x (1 - U).  A rested synapse delivers its
-whole weight, so that U sets the depression alone.  For regular events at interval T, with E = exp(-T / tau_rec), the
-fixed point is x = (1 - E) / (1 - (1 - U) E).
+The depression of Tsodyks and Markram 1997, with recovered resources only (no inactive state, no facilitation): the
+resource x recovers between events, dx/dt = (1 - x) / tau_rec; an event delivers x times the weight and leaves
+x (1 - U).  A rested synapse delivers its whole weight, so that U sets the depression alone.  For regular events at
+interval T, with E = exp(-T / tau_rec), the fixed point is x = (1 - E) / (1 - (1 - U) E).
 
 The chip has one latch a synapse and two biases; its equation is not published, so this form is a modelling choice.
 """

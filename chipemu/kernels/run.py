@@ -95,7 +95,8 @@ def _deliver_plastic(X, sender, plastic, run, step, key_a, key_b, touched):
 
 @kernel
 def _run_die(
-    X, pending, addresses, run, clock, keys, floor, wiring, amplitude, events, plastic, features, depression, spikes, probes
+    X, pending, addresses, run, clock, keys, floor, wiring, amplitude, events, plastic, features, depression, spikes,
+    probes,
 ):  # fmt: skip
     n_blocks = X.size // BLOCK
     touched = np.zeros(n_blocks, np.int64)

@@ -221,7 +221,7 @@ def _network_faults(saved, network) -> Iterator[str]:
     for projection in network.projections:
         if hashes.get(projection.name, projection_hash(projection)) != projection_hash(projection):
             faults.append(
-                f"projection.{projection.name}: its pairs, receptors, words or latches differ from those of the network"
+                f"projection.{projection.name}: its pairs, receptors, latches or words differ from those of the network"
             )
     yield from faults
     if saved.network_hash != network.hash and not faults:
