@@ -96,13 +96,15 @@ def _dendrite_fields(mapped, fields, current, const, per_current, step, place, r
     if f"alpha_{receptor}" in device.latches:
         alpha = set_in(mapped, f"alpha_{receptor}")
         per_charge = per_current / (const[f"C_syn_{receptor}"] * PF)
-        pulse = const["V_th"] * MV * const["C_pulse"] * PF / current["I_pulse"]
+        # both DPIs hear the same pulses, so that their charges are as their gains
+        own = current[f"I_gain_{receptor}"]
         gain = current[f"I_gain_{receptor}_i"] * alpha
+        charge = np.divide(fields[at.CHARGE + place] * gain, own, out=np.zeros_like(own), where=own > 0)
         found |= {
             at.ALPHA + place: alpha.astype(float),
             at.DECAY_I + place: np.exp(-step * per_charge * current[f"I_tau_{receptor}_i"]),
             at.I_GAIN_I + place: gain,
-            at.CHARGE_I + place: gain * current[f"I_w_{receptor}"] * pulse * per_charge,
+            at.CHARGE_I + place: charge,
         }
     if f"conductance_{receptor}" in device.latches:
         found[at.INV_REV + place] = _inverse_reversal(mapped, current[f"I_rev_{receptor}"], receptor)

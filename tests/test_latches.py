@@ -43,7 +43,7 @@ def test_defaults_are_those_of_the_device(device):
 @pytest.mark.parametrize(
     ("build", "error", "message"),
     [
-        (lambda: network(("alfa_ampa",)), UnknownNameError, "unknown latch of a neuron 'alfa_ampa'; nearest: alpha_ampa"),
+        (lambda: network(("alfa_ampa",)), UnknownNameError, "latch of a neuron 'alfa_ampa'; nearest: alpha_ampa"),
         (lambda: network(("stp",)), UnknownNameError, "unknown latch of a neuron 'stp'"),
         (lambda: network("dc"), InputError, "latches 'dc' are one text; give a tuple of names"),
         (lambda: network(delay="prompt"), UnknownNameError, "unknown delay 'prompt'; nearest: both, precise"),
@@ -119,7 +119,8 @@ CASES = {
     ),
     "an unknown latch": ([('\nkill = {', '\nkil = {')], "unknown name 'kil'; nearest: kill"),
     "an unknown source": (
-        [('{ register = "kill", default = false, source = "assumed" }', '{ register = "kill", default = false, source = "hearsay" }')],
+        [('{ register = "kill", default = false, source = "assumed" }',
+          '{ register = "kill", default = false, source = "hearsay" }')],
         "latches.kill.source: unknown source 'hearsay'",
     ),
     "a latch without default": (

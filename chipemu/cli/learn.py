@@ -96,6 +96,10 @@ def learn(
     mapping: Annotated[
         str | None, Option(metavar="M", help="saved placement: name or path; by default placed anew")
     ] = None,
+    latch: Annotated[
+        list[str] | None,
+        Option(metavar="NAME", help="set in output neurons or trained synapses, e.g. alpha_ampa,stp (dynapse2)"),
+    ] = None,
     no_inject: Annotated[bool, Option("--no-inject", help="ablation: feedback is sensed but not injected")] = False,
     out: Annotated[Path | None, Option(metavar="F.h5", help="write everything measured as HDF5")] = None,
     figure: Annotated[
@@ -124,6 +128,7 @@ def learn(
         eta=eta,
         permute_labels=permute_labels,
         inject=not no_inject,
+        latches=tuple(_items(latch)),
         mapping=mapping,
         levels=levels,
         start_from=start_from,

@@ -75,6 +75,7 @@ class Settings:
     inject : False senses the feedback current without injecting it into the somata
     mapping : name or path of a saved placement; None places anew
     start_from : result file whose trained weights every die is given before it is trained
+    latches : set in the output neurons and their trained synapses, beside what the device sets by itself
     dt : time step [s]; at 0.2 ms the rate error of the output neurons stays below 1 % up to 110 Hz (tested)
     """
 
@@ -98,6 +99,7 @@ class Settings:
     inject: bool = True
     mapping: str | None = None
     start_from: str | None = None
+    latches: tuple[str, ...] = ()
     dt: float = 2e-4
 
     @property

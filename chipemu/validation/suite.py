@@ -5,7 +5,7 @@ from pathlib import Path
 
 from chipemu.device import load_device
 from chipemu.errors import UnknownNameError
-from chipemu.validation import drift, mismatch, noise, soma, synapse, temperature, timestep
+from chipemu.validation import drift, mismatch, noise, se2, soma, synapse, temperature, timestep
 from chipemu.validation.check import Check, Measure
 
 SUBJECTS: dict[str, Measure] = {
@@ -16,6 +16,7 @@ SUBJECTS: dict[str, Measure] = {
     "mismatch": mismatch.run,
     "temperature": temperature.run,
     "drift": drift.run,
+    "se2": se2.run,
 }
 
 

@@ -9,11 +9,11 @@ import pytest
 from chipemu import library
 from chipemu.device import load_device, load_point
 from chipemu.errors import InputError, UnknownNameError
-from chipemu.validation import Check, run_checks
+from chipemu.validation import Check, run_checks, se2
 from chipemu.validation.check import COLUMNS, Target, target, targets
 from chipemu.validation.suite import SUBJECTS
 
-TABLES = ["soma", "synapse", "epsp_words", "mismatch", "rate_cv", "noise", "timestep"]
+TABLES = ["soma", "synapse", "epsp_words", "mismatch", "rate_cv", "noise", "timestep", "se2"]
 ROW_KEYS = ("name", "operating_point", "expected", "got", "tolerance", "unit", "source", "passed")
 
 LINE = Target("rate", "ds-fi", 300.0, "pA", 35.0, 0.7, "Hz", "computed")
@@ -49,7 +49,7 @@ def test_tables_are_complete_and_sourced(table):
         assert math.isfinite(line.expected)
         assert line.tolerance >= 0
         assert math.isnan(line.drive) == (not line.drive_unit)
-        if line.operating_point != "lognormal":
+        if line.operating_point not in ("lognormal", se2.POINT):
             assert load_point(line.operating_point, device).name == line.operating_point
 
 
@@ -114,11 +114,19 @@ def test_rows_about_effects_a_device_lacks_are_left_out():
                      "sampled CV over requested, 0.3 sigma(ln)"}  # fmt: skip
 
 
-@pytest.mark.parametrize("subject", [name for name in SUBJECTS if name != "mismatch"])
+@pytest.mark.parametrize("subject", [name for name in SUBJECTS if name not in ("mismatch", "se2")])
 def test_the_emulator_agrees_with_its_references(subject):
     rows = run_checks("dynapse1", subjects=[subject])
     assert len(rows) >= 3
     assert [row for row in rows if not row.passed] == []
+
+
+def test_latched_circuits_agree_with_their_closed_forms_where_there_are_any():
+    device = Path(__file__).parents[1] / "latched.toml"
+    rows = run_checks(device, subjects=["se2"])
+    assert {row.name for row in rows} == {line.name for line in targets("se2")}
+    assert [row for row in rows if not row.passed] == []
+    assert run_checks("dynapse1", subjects=["se2"]) == []
 
 
 @pytest.mark.slow
