@@ -12,8 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from chipemu.kernels import layout as at
 from chipemu.kernels.elementary import exp
 from chipemu.kernels.jit import kernel, real
+from chipemu.kernels.layout import LANES
 
 
 class Depression(NamedTuple):
@@ -25,14 +27,15 @@ class Depression(NamedTuple):
 
 
 @kernel
-def spend(depression, run, d, step, rate, kept):
-    """Resource that an event at absolute ``step`` finds, of which it leaves the fraction ``kept`` = 1 - U.
-
-    ``rate`` is dt / tau_rec of the neuron's synapses.
-    """
-    one = real(1.0, kept)
+def strength(X, e, lane, amplitude, depression, run, step):
+    """Amplitude that an event at absolute ``step`` delivers through connection ``e``, whose neuron is at ``lane``."""
+    if depression.place.size == 0 or depression.place[e] < 0:
+        return amplitude[e]
+    d = depression.place[e]
+    one = real(1.0, amplitude[e])
     elapsed = real(step - depression.last[run, d], one)
+    rate = X[lane + at.STD_RATE * LANES]
     resource = one - (one - depression.resource[run, d]) * exp(-elapsed * rate)
-    depression.resource[run, d] = resource * kept
+    depression.resource[run, d] = resource * X[lane + at.STD_KEPT * LANES]
     depression.last[run, d] = step
-    return resource
+    return amplitude[e] * resource

@@ -15,7 +15,7 @@ from numba import prange
 from chipemu.kernels import layout as at
 from chipemu.kernels.block import advance, charge_synapses, draw_noise
 from chipemu.kernels.dendrite import REGULATED, SHAPED, charge_dendrites, regulate, shape_dendrites
-from chipemu.kernels.depression import spend
+from chipemu.kernels.depression import strength
 from chipemu.kernels.jit import kernel
 from chipemu.kernels.layout import BLOCK, LANES
 from chipemu.kernels.plastic import step_code
@@ -66,18 +66,12 @@ class Clock(NamedTuple):
 
 @kernel
 def _deliver(X, sender, wiring, amplitude, depression, run, step, touched):
-    depressing = depression.place.size > 0
     for e in range(wiring.offset[sender], wiring.offset[sender + 1]):
         t = wiring.target[e]
         block = t // BLOCK
         receptor = (t - block * BLOCK) // LANES - at.PULSE
         touched[block] |= 1 << receptor
-        if depressing and depression.place[e] >= 0:
-            lane = t - (at.PULSE + receptor) * LANES
-            rate, kept = X[lane + at.STD_RATE * LANES], X[lane + at.STD_KEPT * LANES]
-            X[t] += amplitude[e] * spend(depression, run, depression.place[e], step, rate, kept)
-        else:
-            X[t] += amplitude[e]
+        X[t] += strength(X, e, t - (at.PULSE + receptor) * LANES, amplitude, depression, run, step)
 
 
 @kernel
