@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from chipemu.ageing import wander
+from chipemu.bias import span
 from chipemu.device import DeviceSpec
 from chipemu.effects import EFFECTS, Switches, switches
 from chipemu.errors import InputError
@@ -124,14 +125,14 @@ class Chip:
         reference
             (core,) that temperature [K].
         """
-        law, generator, flows = self.device.temperature, self.device.bias_generator, asked
+        law, generator, flows = self.device.temperature, self.device.generators.get(name), asked
         if law is not None and self.applied.on("temperature"):
             flows = flows * bias_ratio(law, self.device.circuit["kappa"], name, asked, self.temperature, reference)
         if name in self.wandered:
             flows = flows * np.exp(self.wandered[name])
         # exact currents (no codes) know no floor either: zero amperes are off
         coded = generator is not None and self.applied.on("bias_quantisation")
-        return np.maximum(flows, generator.floor * self.leakage) if coded else flows
+        return np.maximum(flows, span(generator)[0] * self.leakage) if coded else flows
 
     def slot_factor(self, address: np.ndarray) -> np.ndarray:
         """Pulse factor of every CAM slot of some neurons; ``address`` is (n, 2) core, neuron; returns (n, slot)."""

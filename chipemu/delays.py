@@ -6,34 +6,40 @@ threshold, and the mismatched one with a wide lognormal spread from synapse to s
 
     t = V_th C_delay / I,        t_mismatched = t exp(spread z).
 
-A bias at or below the leakage floor leaves its element open: working settings of the chip put the base delay there.
+A bias at the floor of its generator leaves its element open: working settings of the chip put the base delay there.
 """
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from chipemu.bias import span
 from chipemu.chip import Chip
+from chipemu.device import OperatingPoint
 from chipemu.errors import InputError
 from chipemu.kernels.layout import STREAM_DELAY
 from chipemu.mapping import MappedNetwork
 from chipemu.mapping.latches import synapse_latches
 from chipemu.mismatch import normals
 from chipemu.network import RECEPTORS
+from chipemu.parameters import BiasSetting, core_temperature, neuron_currents
 from chipemu.units import show
 
 _ELEMENT = {"precise_delay": "I_delay_precise", "mismatched_delay": "I_delay_mismatched"}
 
 
 def connection_delays(
-    mapped: MappedNetwork, edge: np.ndarray, chips: Sequence[Chip], currents: Sequence[Mapping[str, np.ndarray]]
+    mapped: MappedNetwork,
+    edge: np.ndarray,
+    chips: Sequence[Chip],
+    setting: BiasSetting,
+    points: Mapping[str, OperatingPoint],
 ) -> np.ndarray:
     """Delay of every connection on every die [s], (chip, connection).
 
     Parameters
     ----------
     edge : edge behind each connection
-    currents : of each die, (neuron,) currents by parameter [A]
 
     Raises
     ------
@@ -42,13 +48,15 @@ def connection_delays(
     """
     delays = np.zeros((len(chips), len(edge)))
     post = mapped.edges.post[edge]
-    for c, (chip, current) in enumerate(zip(chips, currents, strict=True)):
-        delays[c] = _time(chip, current["I_delay"])[post]
+    stated_at = core_temperature(mapped, points)
+    for c, chip in enumerate(chips):
+        current = neuron_currents(chip, setting, c, mapped.address, stated_at)
+        delays[c] = _time(chip, setting, c, mapped, current, "I_delay")[post]
         for latch, parameter in _ELEMENT.items():
             if latch in mapped.device.latches:
                 chosen = _set_in(mapped, latch)[mapped.edges.projection[edge]]
                 spread = _spread(mapped, edge[chosen], chip) if latch == "mismatched_delay" else 1.0
-                delays[c, chosen] += _time(chip, current[parameter])[post[chosen]] * spread
+                delays[c, chosen] += _time(chip, setting, c, mapped, current, parameter)[post[chosen]] * spread
     _refuse_longer(mapped, edge, delays)
     return delays
 
@@ -58,10 +66,14 @@ def _set_in(mapped: MappedNetwork, latch: str) -> np.ndarray:
     return np.array([latch in synapse_latches(p, mapped.device) for p in mapped.network.projections], bool)
 
 
-def _time(chip: Chip, current: np.ndarray) -> np.ndarray:
-    circuit = chip.device.circuit
-    charge = circuit["V_th"] * chip.device.delays.C_delay
-    return np.divide(charge, current, out=np.zeros_like(current), where=current > circuit["I0"] * chip.leakage)
+def _time(chip: Chip, setting: BiasSetting, c: int, mapped: MappedNetwork, current, parameter: str) -> np.ndarray:
+    """Delay of one element in the synapses of every neuron [s]."""
+    device, flows = chip.device, current[parameter]
+    name = device.register(parameter)
+    floor = span(device.generators[name])[0] if name in device.generators else 0.0
+    closed = setting.currents[c, :, setting.index(name)] > max(floor, device.circuit["I0"])
+    charge = device.circuit["V_th"] * device.delays.C_delay
+    return np.divide(charge, flows, out=np.zeros_like(flows), where=closed[mapped.address[:, 0]])
 
 
 def _spread(mapped: MappedNetwork, edge: np.ndarray, chip: Chip) -> np.ndarray:

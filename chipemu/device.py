@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from chipemu.ageing import Drift
-from chipemu.bias import BiasGenerator
+from chipemu.bias import BiasGenerator, Generator
 from chipemu.device_fields import Section
 from chipemu.device_file import content_hash, read_device
 from chipemu.device_latches import EXTRA_PARAMETERS, Delays, Depression, Homeostasis, Latch, LatchEntry
-from chipemu.device_schema import PARAMETERS, MismatchSection, TemperatureSection
+from chipemu.device_schema import PARAMETERS, DeviceFile, TemperatureSection, required_parameters
 from chipemu.device_text import device_text
+from chipemu.errors import UnknownNameError
 from chipemu.frozen_map import FrozenMap
+from chipemu.generator_schema import build_generators, shared_generator
 from chipemu.operating_point import OperatingPoint, load_point
 from chipemu.quantity import Quantity, look_up
 from chipemu.temperature import Temperature
@@ -50,6 +52,15 @@ class Capacity:
     tag_bits: int
     n_virtual_sources: int
     reserved: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Routing:
+    """How events find their words: by tags that the mapper gives freely, or by the sender's address; and how many hops
+    of the mesh an event may take in each direction."""
+
+    free_tags: bool = False
+    n_hops: int = 0
 
 
 @dataclass(frozen=True)
@@ -139,7 +150,9 @@ class DeviceSpec:
     chip : Capacity
         Counts.
     bias_generator : BiasGenerator or None
-        None: currents are exact.
+        The generator that all registers share; None where each has its own, or currents are exact.
+    generators : mapping
+        Generator of each register that sets a parameter, by its name; empty where currents are exact.
     biases : mapping
         Register name to `Bias`.
     circuit : mapping
@@ -152,8 +165,10 @@ class DeviceSpec:
         How biases wander with age; None if they do not.
     energy : Energy or None
         What an event costs; None if the file does not say.
-    weights : {"words", "float"}
-        Whether a weight is a number of CAM words or any number.
+    weights : {"words", "float", "masks"}
+        Whether a weight is a number of CAM words, any number, or words that each choose among four base currents.
+    routing : Routing
+        Tags and hops.
     signals : tuple of str
         Local signals that a plasticity rule may read.
     not_modelled : tuple of str
@@ -174,6 +189,7 @@ class DeviceSpec:
     references: Mapping[str, str]
     chip: Capacity
     bias_generator: BiasGenerator | None
+    generators: Mapping[str, Generator]
     biases: Mapping[str, Bias]
     circuit: Mapping[str, float]
     mismatch: Mismatch
@@ -183,6 +199,7 @@ class DeviceSpec:
     plastic: Plastic | None
     energy: Energy | None
     weights: str
+    routing: Routing
     signals: tuple[str, ...]
     not_modelled: tuple[str, ...]
     latches: Mapping[str, Latch]
@@ -223,6 +240,25 @@ class DeviceSpec:
     def modelled_biases(self) -> tuple[str, ...]:
         """Names of the biases that set a parameter, in the order of the file."""
         return tuple(name for name, entry in self.biases.items() if entry.parameter is not None)
+
+    def register(self, parameter: str) -> str:
+        """Name of the bias that sets a neuron parameter.
+
+        Raises
+        ------
+        UnknownNameError
+            No bias of this device sets it.
+
+        Examples
+        --------
+        >>> load_device("dynapse1").register("I_tau"), load_device("dynapse2").register("I_tau")
+        ('IF_TAU1_N', 'SOIF_LEAK_N')
+        """
+        for name, entry in self.biases.items():
+            if entry.parameter == parameter:
+                return name
+        known = [entry.parameter for entry in self.biases.values() if entry.parameter]
+        raise UnknownNameError("parameter", parameter, known, where=self.path)
 
     def __str__(self) -> str:
         return device_text(self)
@@ -265,21 +301,21 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         path=path,
         lineage=lineage,
         hash=content_hash(tables),
-        capacity_hash=content_hash(_values(checked.chip)),
+        capacity_hash=content_hash(_values(checked.chip) | (_values(checked.routing) if checked.routing else {})),
         references=FrozenMap(dict(checked.references)),
         chip=capacity,
-        bias_generator=BiasGenerator(**_values(checked.bias_generator)) if checked.bias_generator else None,
+        bias_generator=shared_generator(checked.bias_generator),
+        generators=FrozenMap(build_generators(checked.bias_generator, checked.biases)),
         biases=FrozenMap(biases),
         circuit=FrozenMap(_values(checked.circuit)),
-        mismatch=_mismatch(
-            checked.mismatch, {name: entry.parameter for name, entry in biases.items() if entry.parameter}
-        ),
+        mismatch=_mismatch(checked),
         noise=Noise(**_values(checked.noise)) if checked.noise else Noise(0.0, 0.0, 5e-3),
         temperature=_temperature(checked.temperature),
         drift=Drift(**_values(checked.drift)) if checked.drift else None,
         plastic=Plastic(**_values(checked.plastic)) if checked.plastic else None,
         energy=Energy(**_values(checked.energy)) if checked.energy else None,
         weights=checked.weights,
+        routing=Routing(**_values(checked.routing)) if checked.routing else Routing(),
         signals=tuple(checked.signals),
         not_modelled=tuple(checked.not_modelled),
         latches=FrozenMap({name: _latch(name, entry) for name, entry in checked.latches.items()}),
@@ -291,7 +327,8 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
 
 
 def _values(section: Section) -> dict[str, Any]:
-    return {name: getattr(section, name).value for name in type(section).model_fields}
+    given = ((name, getattr(section, name)) for name in type(section).model_fields)
+    return {name: quantity.value for name, quantity in given if quantity is not None}
 
 
 def _collect(section: Any, prefix: str = "") -> Iterator[tuple[str, Quantity]]:
@@ -318,16 +355,18 @@ def _latch(name: str, entry: LatchEntry) -> Latch:
     return Latch(name, entry.register_, entry.default, entry.source, entry.note)
 
 
-def _mismatch(section: MismatchSection | None, parameter_of: Mapping[str, str]) -> Mismatch:
-    extra = [name for name in EXTRA_PARAMETERS if name in parameter_of.values()]
+def _mismatch(checked: DeviceFile) -> Mismatch:
+    section = checked.mismatch
+    bias_names = [name for name, entry in checked.biases.items() if entry.parameter]
+    extra = [entry.parameter for entry in checked.biases.values() if entry.parameter in EXTRA_PARAMETERS]
 
     def complete(table: str, names: list[str]) -> Mapping[str, float]:
         given = getattr(section, table) if section else {}
         return FrozenMap({name: given.get(name, given["default"]).value if given else 0.0 for name in names})
 
     return Mismatch(
-        within_core=complete("within_core", [*PARAMETERS, "I_spkthr", *extra]),
-        between_cores=complete("between_cores", list(parameter_of)),
-        between_dies=complete("between_dies", list(parameter_of)),
+        within_core=complete("within_core", [*required_parameters(checked.weights), "I_spkthr", *extra]),
+        between_cores=complete("between_cores", bias_names),
+        between_dies=complete("between_dies", bias_names),
         slot=section.slot.value if section else 0.0,
     )

@@ -5,6 +5,7 @@ remembers its source. Nothing here reads files.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo
@@ -135,3 +136,27 @@ ADDRESSES = _entry(_addresses, "", "[[0, 0]]", "allowed a list of [core, neuron]
 SMALL_CAPACITANCE = quantity("F", 1e-15, 1e-9, '"2 pF"')
 ENERGY = quantity("J", 0.0, 1e-3, '"260 pJ"')
 SIGMA_LN = quantity("", 0.0, 2.0, "0.1")
+
+
+def _fractions(raw: Any) -> tuple[float, ...]:
+    if not isinstance(raw, list) or not all(isinstance(item, float) and 0 <= item <= 0.2 for item in raw):
+        raise ValueError(f"{shorten(repr(raw))} is not usable; allowed a list of fractions from 0.0 to 0.2")
+    return tuple(raw)
+
+
+def _curve(raw: Any) -> tuple[tuple[float, float], ...]:
+    """Factor against current."""
+    form = f"{shorten(repr(raw))} is not usable; allowed a list of [current, factor], rising currents, 0.01 to 10"
+    if not isinstance(raw, list) or not 1 <= len(raw) <= 32:
+        raise ValueError(form)
+    if not all(isinstance(item, list) and len(item) == 2 and isinstance(item[1], float) for item in raw):
+        raise ValueError(form)
+    points = tuple((number(current, Limit("A", 1e-15, 1e-3)), factor) for current, factor in raw)
+    rising = all(low[0] < high[0] for low, high in pairwise(points))
+    if not rising or not all(0.01 <= factor <= 10 for _, factor in points):
+        raise ValueError(form)
+    return points
+
+
+FRACTIONS = _entry(_fractions, "", "[0.01, 0.02]", "allowed a list of fractions from 0.0 to 0.2")
+CURVE = _entry(_curve, "A", '[["1 pA", 0.8], ["100 pA", 0.6]]', "allowed a list of [current, factor]")

@@ -13,7 +13,6 @@ from chipemu.device_fields import (
     ADDRESSES,
     ENERGY,
     PLAIN_SOURCES,
-    RISING_CURRENTS,
     SIGMA_LN,
     SMALL_CAPACITANCE,
     Section,
@@ -31,6 +30,7 @@ from chipemu.device_latches import (
     LatchEntry,
     latch_faults,
 )
+from chipemu.generator_schema import GeneratorSection, register_fault
 from chipemu.temperature import BIAS_KINDS
 from chipemu.units import show
 
@@ -40,6 +40,10 @@ PARAMETERS = (
     *(f"I_{role}_{receptor}" for role in ("tau", "gain", "w") for receptor in RECEPTOR_NAMES),
     "I_pulse",
 )
+BASES = tuple(f"I_w{i}" for i in range(4))  # base currents that the masks of a word choose from
+# A device sets either the weight of each receptor or the base currents, and may set these two.
+_SETTABLE = (*PARAMETERS, *BASES, "I_spkthr", *EXTRA_PARAMETERS)
+_WITH_MASKS = tuple(name for name in PARAMETERS if name != "I_tau2" and not name.startswith("I_w_")) + BASES
 SIGNALS = ("presynaptic_spike", "feedback_current", "learn_enable")
 OPTIONAL_SECTIONS = ("bias_generator", "mismatch", "noise", "temperature", "drift")
 
@@ -69,18 +73,19 @@ class ChipSection(Section):
         return self
 
 
-class GeneratorSection(Section):
-    """Bias generator: I = fine / (n_fine - 1) * I_max[coarse]."""
+class RoutingSection(Section):
+    """How events find their words, where it is not by the sender's address on one chip."""
 
-    n_fine: count(2, 65536)
-    I_max: RISING_CURRENTS
-    floor: quantity("A", 1e-18, 1e-9, '"0.9 pA"')
+    free_tags: choice(True, False)
+    n_hops: count(0, 64)
 
 
 class BiasEntry(Section):
     """One register of a core; without ``parameter`` it exists and has no effect in the model."""
 
-    parameter: Literal[(*PARAMETERS, *EXTRA_PARAMETERS)] | None = None
+    parameter: Literal[_SETTABLE] | None = None
+    polarity: Literal["n", "p"] | None = None
+    factor: str | None = None
     summary: str = Field(max_length=200)
     source: str
 
@@ -100,14 +105,15 @@ class CircuitSection(Section):
     kappa: quantity("", 0.3, 1.0, "0.7")
     I0: quantity("A", 1e-16, 1e-10, '"1 pA"')
     I_reset: quantity("A", 1e-16, 1e-9, '"1.2 pA"')
-    I_spkthr: quantity("A", 1e-12, 1e-5, '"2 nA"')
+    I_spkthr: quantity("A", 1e-12, 1e-5, '"2 nA"') | None = None
     I_fb_gain: quantity("A", 0.0, 1e-6, '"100 pA"')
     I_fb_th: quantity("A", 1e-13, 1e-5, '"1 nA"')
     I_fb_norm: quantity("A", 1e-13, 1e-6, '"20 pA"')
 
     @model_validator(mode="after")
     def _consistent(self) -> "CircuitSection":
-        check_current_order({"I0": self.I0.value, "I_reset": self.I_reset.value, "I_spkthr": self.I_spkthr.value})
+        threshold = {"I_spkthr": self.I_spkthr.value} if self.I_spkthr else {}
+        check_current_order({"I0": self.I0.value, "I_reset": self.I_reset.value} | threshold)
         return self
 
 
@@ -118,17 +124,24 @@ CircuitOverrides = create_model(
 )
 
 
+def required_parameters(weights: str) -> tuple[str, ...]:
+    """Neuron parameters that a device with this kind of weights sets by exactly one bias each."""
+    return _WITH_MASKS if weights == "masks" else PARAMETERS
+
+
 def check_current_order(circuit: Mapping[str, float]) -> None:
     """A neuron must reset above its floor and below its threshold; ValueError with the three currents."""
-    if not circuit["I0"] <= circuit["I_reset"] < circuit["I_spkthr"]:
-        shown = ", ".join(f"{name} = {show(circuit[name], 'A')}" for name in ("I0", "I_reset", "I_spkthr"))
+    order = [name for name in ("I0", "I_reset", "I_spkthr") if name in circuit]
+    threshold = circuit.get("I_spkthr", float("inf"))  # a bias may set it
+    if not circuit["I0"] <= circuit["I_reset"] < threshold:
+        shown = ", ".join(f"{name} = {show(circuit[name], 'A')}" for name in order)
         raise ValueError(f"{shown} are out of order; allowed I0 <= I_reset < I_spkthr")
 
 
 class MismatchSection(Section):
     """Fixed spread, as the standard deviation of ln(current); each table has a ``default`` and exceptions to it."""
 
-    within_core: dict[Literal["default", *PARAMETERS, *EXTRA_PARAMETERS, "I_spkthr"], SIGMA_LN]
+    within_core: dict[Literal["default", *_SETTABLE], SIGMA_LN]
     between_cores: dict[str, SIGMA_LN]
     between_dies: dict[str, SIGMA_LN]
     slot: SIGMA_LN
@@ -205,7 +218,7 @@ class DeviceFile(Section):
     name: NAME
     title: SENTENCE
     summary: SENTENCE
-    weights: Literal["words", "float"]
+    weights: Literal["words", "float", "masks"]
     signals: list[Literal[SIGNALS]]
     not_modelled: list[SENTENCE]
     without: list[Literal[OPTIONAL_SECTIONS]] = Field(default_factory=list)
@@ -224,6 +237,7 @@ class DeviceFile(Section):
     homeostasis: HomeostasisSection | None = None
     depression: DepressionSection | None = None
     delays: DelaySection | None = None
+    routing: RoutingSection | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "DeviceFile":
@@ -240,9 +254,18 @@ class DeviceFile(Section):
 
 def _bias_faults(device: DeviceFile) -> Iterator[str]:
     given = [bias.parameter for bias in device.biases.values() if bias.parameter]
-    for parameter in PARAMETERS:
+    required = required_parameters(device.weights)
+    for parameter in required:
         if given.count(parameter) != 1:
             yield f"biases: parameter {parameter!r} is set by {given.count(parameter)} biases; allowed exactly one"
+    for parameter in sorted(set(given) - {*required, *EXTRA_PARAMETERS, "I_tau2", "I_spkthr"}):
+        yield f"biases: parameter {parameter!r} does not exist on a device whose weights are {device.weights!r}"
+    if given.count("I_spkthr") + (device.circuit.I_spkthr is not None) != 1:
+        yield "circuit.I_spkthr: set by a bias as well as by this constant, or by neither; allowed exactly one"
+    for name, bias in device.biases.items():
+        fault = register_fault(device.bias_generator, bias.polarity, bias.factor) if bias.parameter else ""
+        if fault:
+            yield f"biases.{name}: {fault}"
     known = (*PLAIN_SOURCES, *device.references)
     for name, bias in device.biases.items():
         if bias.source not in known:

@@ -19,7 +19,17 @@ from chipemu.kernels.run import Clock, Events, Probes, Spikes, run_dies
 from chipemu.latches import block_features, bring_to_rest, build_depression
 from chipemu.ledger import Ledger
 from chipemu.mapping import MappedNetwork
-from chipemu.parameters import PADDING, BiasSetting, load_points, neuron_fields, nominal_charge, point_setting
+from chipemu.mapping.bases import neuron_bases
+from chipemu.parameters import (
+    PADDING,
+    BiasSetting,
+    base_shares,
+    core_temperature,
+    load_points,
+    neuron_fields,
+    nominal_charge,
+    point_setting,
+)
 from chipemu.power import event_energy
 from chipemu.recording import build_dataset, probe_fields, probe_values
 from chipemu.stimulus import EventList, check_events, regular, steps
@@ -107,7 +117,10 @@ class Emulator:
         self.ledger = Ledger()
         self._lanes = Lanes(mapped)
         dtype = _PRECISION[precision]
-        self._memory = WeightMemory(mapped, self._lanes, chips, len(noise_seeds), dtype)
+        bases = None
+        if mapped.device.weights == "masks":
+            bases = neuron_bases(mapped.device, self.points, mapped.core_point, mapped.address)
+        self._memory = WeightMemory(mapped, self._lanes, chips, len(noise_seeds), dtype, bases)
         self._keys = np.array(
             [(seed & 0xFFFFFFFF, chip.seed & 0xFFFFFFFF) for chip in chips for seed in noise_seeds], np.uint64
         )
@@ -165,6 +178,13 @@ class Emulator:
             for field, value in fields.items():
                 padding = PADDING.get(field, 0.0)
                 self._lanes.set_field(self.state, field, slice(c * seeds, (c + 1) * seeds), value, padding)
+
+        if self.mapped.device.weights == "masks":
+            stated_at = core_temperature(self.mapped, self.points)
+            shares = [
+                base_shares(chip, setting, c, self.mapped.address, stated_at) for c, chip in enumerate(self.chips)
+            ]
+            self._memory.set_base_shares(np.repeat(np.stack(shares), seeds, axis=0))
 
     def _warn_if_coarse(self, fields: Mapping[int, np.ndarray]) -> None:
         rate = float(np.max(fields[at.STEP_PER_CHARGE] * fields[at.I_TAU], initial=0.0))

@@ -17,7 +17,7 @@ PARAMETERS = (
     "I_tau_ampa", "I_tau_nmda", "I_tau_gaba_a", "I_tau_gaba_b",
     "I_gain_ampa", "I_gain_nmda", "I_gain_gaba_a", "I_gain_gaba_b",
     "I_w_ampa", "I_w_nmda", "I_w_gaba_a", "I_w_gaba_b",
-    "I_pulse", "I_spkthr", "I_fb_gain", "I_fb_th",
+    "I_pulse", "I_spkthr", "I_fb_gain", "I_fb_th", "I_w0", "I_w1", "I_w2", "I_w3",
     "I_tau_ampa_i", "I_gain_ampa_i", "I_tau_nmda_i", "I_gain_nmda_i", "I_rev_ampa", "I_rev_nmda",
     "I_tau_ca", "I_gain_ca", "I_w_ca", "I_ca_target", "I_recover_std", "I_strength_std",
     "I_delay", "I_delay_precise", "I_delay_mismatched",

@@ -121,7 +121,7 @@ def load_point(name_or_path: str | Path, device: DeviceSpec) -> OperatingPoint:
     overrides = {name: value for name, value in checked.circuit if value is not None}
     circuit = {name: value.value for name, value in overrides.items()}
     quantities |= {f"circuit.{name}": value for name, value in overrides.items()}
-    faults += _misfits(checked, device, circuit)
+    faults += _misfits(checked, device, circuit, quantities)
     if faults:
         raise PointFileError(fault_text(path, faults))
     return OperatingPoint(
@@ -162,21 +162,22 @@ def _asked(name: str, entry: Any, device: DeviceSpec, checked: PointFile) -> Qua
     table = provenance(entry, checked.references, ("current", "coarse", "fine"), _FORM)
     given = {"current", "coarse", "fine"} & table.keys()
     if given == {"current"}:
-        largest = device.bias_generator.I_max[-1] if device.bias_generator else LARGEST_CURRENT
+        generator = device.generators.get(name)
+        largest = bias.span(generator)[1] if generator else LARGEST_CURRENT
         value = _in_range(table["current"], Limit("A", 0.0, largest))
     elif given == {"coarse", "fine"}:
-        value = _coded(table["coarse"], table["fine"], device)
+        value = _coded(table["coarse"], table["fine"], device, name)
     else:
         raise ValueError(f"gives {', '.join(sorted(given)) or 'no current'}; write {_FORM}")
     return Quantity(value, "A", table["source"], table.get("note", ""))
 
 
-def _coded(coarse: Any, fine: Any, device: DeviceSpec) -> float:
-    if device.bias_generator is None:
-        raise ValueError(f"a code has no meaning on {device.name}, which has no bias generator; write a current")
+def _coded(coarse: Any, fine: Any, device: DeviceSpec, name: str) -> float:
+    if name not in device.generators:
+        raise ValueError(f"a code has no meaning on {device.name}, which has no generator for it; write a current")
     if type(coarse) is not int or type(fine) is not int:
         raise ValueError(f"coarse = {shorten(repr(coarse))}, fine = {shorten(repr(fine))}: allowed whole numbers")
-    return bias.current(device.bias_generator, coarse, fine)
+    return bias.current(device.generators[name], coarse, fine)
 
 
 def _in_range(text: Any, limit: Limit) -> float:
@@ -186,7 +187,9 @@ def _in_range(text: Any, limit: Limit) -> float:
         raise ValueError(f"{fault}, {limit}") from None
 
 
-def _misfits(checked: PointFile, device: DeviceSpec, circuit: Mapping[str, float]) -> Iterator[str]:
+def _misfits(
+    checked: PointFile, device: DeviceSpec, circuit: Mapping[str, float], quantities: Mapping[str, Quantity]
+) -> Iterator[str]:
     """Faults of the point as a whole on this device."""
     if not set(checked.point.device) & set(device.lineage):
         meant = ", ".join(checked.point.device)
@@ -194,7 +197,18 @@ def _misfits(checked: PointFile, device: DeviceSpec, circuit: Mapping[str, float
     for name in device.modelled_biases:
         if name not in checked.biases:
             yield f"biases.{name}: missing; write {_FORM}"
+    for name in circuit:
+        if name not in device.circuit:
+            yield f"circuit.{name}: {device.name} sets it by a bias, {device.register(name)}"
     try:
-        check_current_order({**device.circuit, **circuit})
+        check_current_order({**device.circuit, **_threshold(device, quantities), **circuit})
     except ValueError as fault:
         yield f"circuit: {fault}"
+
+
+def _threshold(device: DeviceSpec, quantities: Mapping[str, Quantity]) -> dict[str, float]:
+    """The spike threshold asked for by a bias, on devices where one sets it."""
+    for name, entry in device.biases.items():
+        if entry.parameter == "I_spkthr" and f"biases.{name}" in quantities:
+            return {"I_spkthr": quantities[f"biases.{name}"].value}
+    return {}

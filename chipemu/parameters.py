@@ -5,12 +5,14 @@ The one place where SI meets kernel units (pA, ms, pF, mV), below everything a u
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from chipemu import bias
 from chipemu.chip import Chip
 from chipemu.device import DeviceSpec, OperatingPoint, load_point
+from chipemu.device_schema import BASES
 from chipemu.errors import InputError
 from chipemu.kernels import layout as at
 from chipemu.latches import latch_fields
@@ -61,15 +63,17 @@ def point_setting(mapped: MappedNetwork, chips: Sequence[Chip], points: Mapping[
         for b, name in enumerate(names):
             wanted = points[point].biases[name]
             for c, chip in enumerate(chips):
-                codes[c, core, b], currents[c, core, b] = _generate(device, chip, wanted)
+                codes[c, core, b], currents[c, core, b] = generate(chip, name, wanted)
     return BiasSetting(names, codes, currents)
 
 
-def _generate(device: DeviceSpec, chip: Chip, wanted: float) -> tuple[tuple[int, int], float]:
-    if device.bias_generator is None or not chip.applied.on("bias_quantisation"):
+def generate(chip: Chip, name: str, wanted: float) -> tuple[tuple[int, int], float]:
+    """Code whose nominal current is nearest to the wanted one on a bias, and that current [A]; (-1, -1) if exact."""
+    generator = chip.device.generators.get(name)
+    if generator is None or not chip.applied.on("bias_quantisation"):
         return (-1, -1), wanted
-    code = bias.nearest_code(device.bias_generator, wanted)
-    return code, bias.current(device.bias_generator, *code)
+    code = bias.nearest_code(generator, wanted)
+    return code, bias.current(generator, *code)
 
 
 def core_temperature(mapped: MappedNetwork, points: Mapping[str, OperatingPoint]) -> np.ndarray:
@@ -143,8 +147,8 @@ def neuron_fields(
         worst = int(np.argmax(pulse))
         raise InputError(
             f"pulse width of {show(float(pulse[worst]) / MS, 's')} on core {address[worst, 0]}, neuron "
-            f"{address[worst, 1]} is longer than the time step {show(dt, 's')}; raise bias PULSE_PWLK_P, or "
-            "take a longer dt"
+            f"{address[worst, 1]} is longer than the time step {show(dt, 's')}; raise bias "
+            f"{chip.device.register('I_pulse')}, or take a longer dt"
         )
     charge_unit = const["C_mem"] * PF * u_t / kappa  # pA ms
     fields = {
@@ -158,7 +162,7 @@ def neuron_fields(
         at.FB_INV_NORM: 1 / (const["I_fb_norm"] * PA),
         at.AHP_DECAY: np.exp(-step * kappa * current["I_ahp_tau"] / (const["C_ahp"] * PF * u_t)),
         at.AHP_JUMP: current["I_ahp_gain"] / current["I_ahp_tau"] * current["I_ahp_w"],
-        at.Y_THR: np.log(const["I_spkthr"] * PA),
+        at.Y_THR: np.log(current["I_spkthr"] if "I_spkthr" in current else const["I_spkthr"] * PA),
         at.Y_RESET: np.log(np.maximum(const["I_reset"], const["I0"] * chip.leakage) * PA),
         at.T_REF: const["V_th"] * MV * const["C_ref"] * PF / current["I_ref"] / step,
         at.INJECT_NMDA: np.ones(len(address)),
@@ -168,7 +172,7 @@ def neuron_fields(
         capacity = const[f"C_syn_{receptor}"] * PF * u_t / kappa  # pA ms
         fields[at.DECAY + r] = np.exp(-step * current[f"I_tau_{receptor}"] / capacity)
         fields[at.I_GAIN_SYN + r] = current[f"I_gain_{receptor}"]
-        fields[at.CHARGE + r] = current[f"I_gain_{receptor}"] * current[f"I_w_{receptor}"] * pulse / capacity
+        fields[at.CHARGE + r] = current[f"I_gain_{receptor}"] * word_current(current, receptor) * pulse / capacity
     fields |= _noise_fields(chip, fields, const, u_t, step)
     return fields | latch_fields(mapped, fields, current, const, u_t, step)
 
@@ -196,6 +200,20 @@ PADDING: dict[int, float] = {
 """Parameter fields of lanes that hold no neuron: a quiet membrane that never spikes. Fields not listed are 0."""
 
 
+def word_current(current: Mapping[str, Any], receptor: str) -> Any:
+    """Current of one CAM word during its pulse: its receptor's, or that of a word with all four base currents."""
+    own = f"I_w_{receptor}"
+    return current[own] if own in current else sum(current[base] for base in BASES)
+
+
+def base_shares(chip: Chip, setting: BiasSetting, c: int, address: np.ndarray, stated_at: np.ndarray) -> np.ndarray:
+    """Part of each base current in a word with all four, (neuron, base), as they flow in some neurons of one die."""
+    currents = neuron_currents(chip, setting, c, address, stated_at)
+    flowing = np.stack([currents[base] for base in BASES], axis=1)
+    total = word_current(currents, "")[:, None]
+    return np.divide(flowing, total, out=np.zeros_like(flowing), where=total > 0)
+
+
 def design_currents(device: DeviceSpec, point: OperatingPoint) -> dict[str, float]:
     """Current of every neuron parameter as a point asks for it [A]: no codes, no mismatch."""
     return {spec.parameter: point.biases[name] for name, spec in device.biases.items() if spec.parameter}
@@ -208,7 +226,7 @@ def nominal_charge(device: DeviceSpec, point: OperatingPoint, receptor: str) -> 
     """
     current = design_currents(device, point)
     pulse = device.circuit["V_th"] * device.circuit["C_pulse"] / current["I_pulse"]
-    return current[f"I_gain_{receptor}"] * current[f"I_w_{receptor}"] * pulse / current[f"I_tau_{receptor}"]
+    return current[f"I_gain_{receptor}"] * word_current(current, receptor) * pulse / current[f"I_tau_{receptor}"]
 
 
 def nominal_decay(device: DeviceSpec, point: OperatingPoint, receptor: str) -> float:

@@ -36,7 +36,13 @@ class Quantity:
 
     def __str__(self) -> str:
         values = self.value if isinstance(self.value, tuple) else (self.value,)
-        return ", ".join(show(item, self.unit) if isinstance(item, float) else str(item) for item in values)
+        return ", ".join(_text(item, self.unit) for item in values)
+
+
+def _text(item: Any, unit: str) -> str:
+    if isinstance(item, tuple) and isinstance(item[1], float):
+        return f"{item[1]:g} at {show(item[0], unit)}"  # a point of a curve
+    return show(item, unit) if isinstance(item, float) else str(item)
 
 
 def look_up(quantities: Mapping[str, Quantity], key: str, path: str) -> Quantity:

@@ -9,6 +9,7 @@ from chipemu.chip import Chip
 from chipemu.errors import RoutingError
 from chipemu.ledger import Ledger
 from chipemu.mapping import MappedNetwork, WeightImage
+from chipemu.mapping.masks import N_BASES, mask_sums, rewritten_words, slot_masks
 from chipemu.wiring import Lanes, build_plastic, build_wiring
 
 
@@ -30,6 +31,12 @@ class TrainedImage:
 class WeightMemory:
     """CAM words and plastic codes of every run, and what the kernel needs of them.
 
+    Parameters
+    ----------
+    mapped, lanes, chips, n_seeds, dtype
+        Those of the emulator.
+    bases : (neuron, 4) design base currents in units of base current 0, on devices with masks
+
     Attributes
     ----------
     wiring : connections that are CAM words, sorted by sender
@@ -38,7 +45,15 @@ class WeightMemory:
     plastic : plastic synapses of every run
     """
 
-    def __init__(self, mapped: MappedNetwork, lanes: Lanes, chips: Sequence[Chip], n_seeds: int, dtype: type):
+    def __init__(
+        self,
+        mapped: MappedNetwork,
+        lanes: Lanes,
+        chips: Sequence[Chip],
+        n_seeds: int,
+        dtype: type,
+        bases: np.ndarray | None = None,
+    ):
         self._mapped, self._n_runs = mapped, len(chips) * n_seeds
         self.wiring, self.edge = build_wiring(mapped, lanes)
         self.plastic, self._plastic_edge = build_plastic(mapped, lanes, chips, n_seeds, dtype)
@@ -46,6 +61,9 @@ class WeightMemory:
         self._factor = np.repeat(np.stack([chip.slot_factor(mapped.address) for chip in chips]), n_seeds, 0)
         self._slots: np.ndarray | None = None
         self._words = np.zeros((self._n_runs, len(mapped.edges)))
+        self._masks = mapped.device.weights == "masks"
+        self._bases = bases
+        self._shares = np.full((self._n_runs, mapped.n_neurons, N_BASES), 1 / N_BASES)
         self._step_rate = self.plastic.rate.copy()
         self._refuse_phantom_edges()
         self.write({name: np.zeros(k) for name, k in self._trained().items()})
@@ -56,7 +74,9 @@ class WeightMemory:
     def _refuse_phantom_edges(self) -> None:
         # A phantom edge needs an event whose tag another edge listens to, so one word on every trained pair finds them
         # all: later images hold the same tags in other numbers.
-        probe = self._mapped.image({name: self._typed(np.ones(k)) for name, k in self._trained().items()})
+        probe = self._mapped.image(
+            {name: self._typed(np.ones(k)) for name, k in self._trained().items()}, bases=self._bases
+        )
         phantoms = self._mapped.phantom_edges(probe)
         if phantoms:
             raise RoutingError(
@@ -75,9 +95,10 @@ class WeightMemory:
             for name, k in self._trained().items()
             if name in weights
         }
-        image = self._mapped.image(full, policy=policy, rng=rng)
+        image = self._mapped.image(full, policy=policy, rng=rng, bases=self._bases)
         words = np.broadcast_to(image.words, (self._n_runs, len(self._mapped.edges)))
-        changed = np.abs(words - self._words).sum(1).astype(np.int64)
+        changed = rewritten_words(self._words, words) if self._masks else np.abs(words - self._words)
+        changed = changed.sum(1).astype(np.int64)
         self._words = words
         self._set_amplitudes(WeightImage(words, image.clipped))
         return Ledger(weight_writes=changed, uploads=(changed > 0).astype(np.int64), clipped_words=image.clipped)
@@ -89,11 +110,24 @@ class WeightMemory:
             self.amplitude[:] = image.words[:, self.edge]
             return
         self._slots = self._mapped.cam_slots(image, self._slots)
+        self._sum_slots()
+
+    def _sum_slots(self) -> None:
+        """Amplitude of every connection: its words' slot factors, each times what its mask lets through."""
+        factor = self._factor
+        if self._masks:
+            let_through = np.take_along_axis(mask_sums(self._shares), slot_masks(self._slots, self._words), axis=2)
+            factor = factor * let_through
         run, neuron, slot = np.nonzero(self._slots >= 0)
         n_edges = len(self._mapped.edges)
         place = run * n_edges + self._slots[run, neuron, slot]
-        total = np.bincount(place, self._factor[run, neuron, slot], self._n_runs * n_edges)
+        total = np.bincount(place, factor[run, neuron, slot], self._n_runs * n_edges)
         self.amplitude[:] = total.reshape(self._n_runs, n_edges)[:, self.edge]
+
+    def set_base_shares(self, shares: np.ndarray) -> None:
+        """Let the base currents of every neuron be these parts of a word with all four, (run, neuron, 4)."""
+        self._shares = shares
+        self._sum_slots()
 
     def _negative(self, edge: np.ndarray) -> np.ndarray:
         """The negative edge of each pair, given the positive one: it follows after the projection's k positive ones."""
@@ -107,7 +141,8 @@ class WeightMemory:
             if projection.trained and projection.store == "plastic":
                 held[projection.name] = self._codes(projection.name)
             elif projection.trained:
-                positive, negative = (self._words[:, self._mapped.edge_slice(projection, sign)] for sign in (1, -1))
+                strengths = self._mapped.strengths(self._words, self._bases)
+                positive, negative = (strengths[:, self._mapped.edge_slice(projection, sign)] for sign in (1, -1))
                 held[projection.name] = positive - negative
         return held
 
@@ -123,7 +158,7 @@ class WeightMemory:
     def pulses(self) -> np.ndarray:
         """Synapses that one event of each sender fires now, (run, sender), sources first."""
         edges = self._mapped.edges
-        fired = np.where(edges.plastic, 0, self._words != 0 if self._mapped.device.weights == "float" else self._words)
+        fired = self._mapped.edge_words(self._words)
         fired[:, self._plastic_edge] = self.plastic.code != 0
         out = np.zeros((self._n_runs, self._mapped.n_sources + self._mapped.n_neurons))
         for run in range(self._n_runs):

@@ -69,7 +69,7 @@ CASES = [
     device("register-twice", '"I_tau2"', '"I_tau"', "biases", "'I_tau2' is set by 0", "exactly one"),
     device("falling-ranges", '"15 pA", "105 pA"', '"105 pA", "15 pA"', "bias_generator.I_max", "rising order"),
     device("duplicate-key", "C_ahp        =", f"C_mem = {C_MEM}\nC_ahp =", "C_mem", "every key once"),
-    device("unknown-weights", '"words"', '"analogue"', "weights", "'words' or 'float'"),
+    device("unknown-weights", '"words"', '"analogue"', "weights", "'float' or 'masks'"),
     device("bad-schema", "schema  = 1", "schema = 99", "schema", "99", "allowed 1"),
     device("outside-address", "[[0, 0]]", "[[0, 256]]", "chip", "(0, 256)", "neuron < 256"),
     device("deep-nesting", "signals = []", "signals = " + "[" * 5000, "not valid TOML"),

@@ -9,7 +9,8 @@ import pytest
 
 from chipemu import library
 from chipemu.device import PARAMETERS, load_device, load_point
-from chipemu.errors import DeviceFileError, UnknownNameError
+from chipemu.device_file import read_point
+from chipemu.errors import DeviceFileError, PointFileError, UnknownNameError
 from chipemu.units import thermal_voltage
 
 DEVICES = library.list_names("devices")
@@ -35,8 +36,12 @@ def test_every_number_has_a_source_that_the_file_declares(name):
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", POINTS)
-def test_every_shipped_point_fits_every_shipped_device(name, device):
+def test_every_shipped_point_fits_every_device_it_is_meant_for(name, device):
     device = load_device(device)
+    if not set(read_point(name)[2].point.device) & set(device.lineage):
+        with pytest.raises(PointFileError, match=rf"point.device: meant for .*; {device.name} is none of them"):
+            load_point(name, device)
+        return
     point = load_point(name, device)
     assert point.name == name
     assert set(point.biases) >= set(device.modelled_biases)

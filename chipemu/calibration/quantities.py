@@ -2,7 +2,7 @@
 
 All drives are chosen on the nominal chip, so that the rate looked at is neither silent nor saturated there.  Spikes
 alone do not tell the gain of the soma from the weight of a synapse (their product charges the membrane), so weights
-carry both.
+carry both.  Where all receptors share their base currents (DYNAP-SE2), the gain of a synapse stands for its weight.
 
     zero         little excitation      current at which firing starts: leak, and the constant current if there is one
     excitation   medium excitation      rate gain: weight of the exciting synapse
@@ -22,14 +22,7 @@ from chipemu.device import DeviceSpec
 from chipemu.parameters import nominal_charge
 
 QUANTITIES = ("zero", "excitation", "refractory", "inhibition", "raising", "shunting")
-KNOBS = {
-    "zero": ("IF_TAU1_N", "IF_DC_P"),
-    "refractory": ("IF_RFR_N",),
-    "inhibition": ("PS_WEIGHT_INH_S_N",),
-    "raising": ("PS_WEIGHT_EXC_S_N",),
-    "shunting": ("PS_WEIGHT_INH_F_N",),
-}
-_EXCITING = {"ampa": "PS_WEIGHT_EXC_F_N", "nmda": "PS_WEIGHT_EXC_S_N"}
+_EXCITING = ("ampa", "nmda")
 ZERO_RATE, MEDIUM_RATE, STRONG_RATE, RAISED_RATE = 20.0, 65.0, 150.0, 65.0  # Hz
 # Part of the strong rate that inhibition leaves. A shunted soma falls silent from a high rate at once (its feedback
 # latches), so shunting is looked at above the cliff.
@@ -153,24 +146,32 @@ def choose_probes(
             events = whole(curve.reach(target[point]))
             drive = {**below[point], receptor: events}
             why = curve.fault(events) or _unmoved(coarse[point], receptor, events)
-            probes[point][quantity] = Probe(KNOBS[quantity], drive, why)
+            probes[point][quantity] = Probe((weight_knob(device, receptor),), drive, why)
     return probes
 
 
 def _excited(device: DeviceSpec, point, receptor: str, curve: _Curve) -> dict[str, Probe]:
     """Quantities that excitation alone shows, at little, medium and strong drive."""
     rest = curve.rates[0]  # what the constant current does by itself
-    leak, dc = (point.biases[knob] for knob in KNOBS["zero"])
+    zero = (device.register("I_tau"), device.register("I_dc"))
+    leak, dc = (point.biases[knob] for knob in zero)
     strong = max(min(STRONG_RATE, _DEAD_PART / dead_time(device, point)), 2 * rest)
     wanted = (
-        ("zero", KNOBS["zero"] if dc > _DC_PART * leak else KNOBS["zero"][:1], ZERO_RATE),
-        ("excitation", (_EXCITING[receptor],), max(MEDIUM_RATE, 2 * rest)),
-        ("refractory", KNOBS["refractory"], strong),
+        ("zero", zero if dc > _DC_PART * leak else zero[:1], ZERO_RATE),
+        ("excitation", (weight_knob(device, receptor),), max(MEDIUM_RATE, 2 * rest)),
+        ("refractory", (device.register("I_ref"),), strong),
     )
     at = {name: whole(curve.reach(target)) for name, _, target in wanted}
     if rest >= _RESTING:
         at["zero"] = 0.0
     return {name: Probe(knobs, {receptor: at[name]}, curve.fault(at[name])) for name, knobs, _ in wanted}
+
+
+def weight_knob(device: DeviceSpec, receptor: str) -> str:
+    """The bias that sets the weight of one receptor alone."""
+    own = f"I_w_{receptor}"
+    set_by_bias = {entry.parameter for entry in device.biases.values()}
+    return device.register(own if own in set_by_bias else f"I_gain_{receptor}")
 
 
 def _unmoved(curve: _Curve, receptor: str, events: float) -> str:
@@ -193,4 +194,4 @@ def n_candidates() -> int:
 def dead_time(device: DeviceSpec, point) -> float:
     """Nominal refractory period of an operating point [s]."""
     capacity = point.circuit.get("C_ref", device.circuit["C_ref"])
-    return device.circuit["V_th"] * capacity / point.biases["IF_RFR_N"]
+    return device.circuit["V_th"] * capacity / point.biases[device.register("I_ref")]

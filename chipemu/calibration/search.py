@@ -11,7 +11,7 @@ import numpy as np
 
 from chipemu import bias
 from chipemu.chip import Chip
-from chipemu.parameters import BiasSetting
+from chipemu.parameters import BiasSetting, generate
 
 MOST_STEPS = 24
 _STEP = 0.6  # longest first step in ln(current): about twice the spread between cores
@@ -41,6 +41,7 @@ class Knobs:
 
     def __init__(self, chips: Sequence[Chip], start: BiasSetting, names: Sequence[str]):
         self._chips, self._start = chips, start
+        self._names = tuple(names)
         self._index = [start.index(name) for name in names]
         with np.errstate(divide="ignore"):
             self.start = np.log(start.currents[:, :, self._index])
@@ -52,7 +53,7 @@ class Knobs:
         for c, chip in enumerate(self._chips):
             for core, knob in zip(*np.nonzero(x[c] != self.start[c]), strict=True):
                 b = self._index[knob]
-                code, current = _generate(chip, float(np.exp(x[c, core, knob])))
+                code, current = generate(chip, self._names[knob], float(np.exp(x[c, core, knob])))
                 codes[c, core, b], currents[c, core, b] = code, current
                 got[c, core, knob] = np.log(current)
         return replace(self._start, codes=codes, currents=currents), got
@@ -61,23 +62,14 @@ class Knobs:
         """What the bias generators reach within a wide range around the start."""
         low, high = self.start - _REACH, self.start + _REACH
         for c, chip in enumerate(self._chips):
-            generator = _generator(chip)
-            if generator is not None:
-                low[c] = np.maximum(low[c], np.log(generator.floor))
-                high[c] = np.minimum(high[c], np.log(max(generator.I_max)))
+            if not chip.applied.on("bias_quantisation"):
+                continue
+            for knob, name in enumerate(self._names):
+                if name in chip.device.generators:
+                    lowest, highest = np.log(bias.span(chip.device.generators[name]))
+                    low[c, :, knob] = np.maximum(low[c, :, knob], lowest)
+                    high[c, :, knob] = np.minimum(high[c, :, knob], highest)
         return np.where(np.isfinite(self.start), np.clip(x, low, high), self.start)
-
-
-def _generator(chip: Chip):
-    return chip.device.bias_generator if chip.applied.on("bias_quantisation") else None
-
-
-def _generate(chip: Chip, wanted: float) -> tuple[tuple[int, int], float]:
-    generator = _generator(chip)
-    if generator is None:
-        return (-1, -1), wanted
-    code = bias.nearest_code(generator, wanted)
-    return code, bias.current(generator, *code)
 
 
 @dataclass(eq=False)

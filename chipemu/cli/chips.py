@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chipemu.cli.terminal import Json, print_json, print_table
+from chipemu.cli.terminal import Json, check_output, note, print_json, print_table
+from chipemu.errors import InputError
 
 if TYPE_CHECKING:
     from chipemu.device import DeviceSpec
@@ -42,14 +44,19 @@ def show(
     point: Annotated[
         str | None, typer.Option(metavar="POINT", help="an operating point on this device; name or path")
     ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="with --bias: plot its curve into a file, e.g. bias.png")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show a chip: every number with its unit and source."""
     from chipemu.device import load_device, load_point
 
     spec = load_device(device)
+    if figure is not None and bias is None:
+        raise InputError(f"--figure {figure} plots the curve of a bias; name one by --bias")
     if bias is not None:
-        _show_bias(spec, bias, as_json)
+        _show_bias(spec, bias, as_json, figure)
     elif point is not None:
         chosen = load_point(point, spec)
         if as_json:
@@ -87,13 +94,15 @@ def _numbers(quantities) -> dict:
     }
 
 
-def _show_bias(device: DeviceSpec, name: str, as_json: bool) -> None:
+def _show_bias(device: DeviceSpec, name: str, as_json: bool, figure: Path | None) -> None:
     from chipemu.errors import UnknownNameError
     from chipemu.units import show as shown
 
     if name not in device.biases:
         raise UnknownNameError("bias", name, device.biases, where=device.path)
     register = device.biases[name]
+    if figure is not None:
+        _check_figure(device, name, figure)
     settings = _settings(device, name) if register.parameter else []
     spread = {
         "within_core": device.mismatch.within_core.get(register.parameter),
@@ -102,7 +111,8 @@ def _show_bias(device: DeviceSpec, name: str, as_json: bool) -> None:
     }
     if as_json:
         content = {"device": device.name, "bias": name, "parameter": register.parameter, "summary": register.summary}
-        print_json(content | {"mismatch": spread, "points": settings})
+        print_json(content | {"mismatch": spread, "points": settings, "figure": figure and str(figure)})
+        _plot_bias(device, name, settings, figure)
         return
     print(f"{name} of {device.name} ({device.path}): {register.summary}")
     if register.parameter is None:
@@ -117,6 +127,34 @@ def _show_bias(device: DeviceSpec, name: str, as_json: bool) -> None:
         code = "exact" if row["coarse"] is None else f"{row['coarse']}, {row['fine']}"
         rows.append((row["point"], shown(row["current_A"], "A"), code, shown(row["set_A"], "A")))
     print_table("", ("operating point", "asked", "coarse, fine", "nominal"), rows)
+    if name in device.generators:
+        from chipemu.bias import currents
+        from chipemu.figures.bias import bias_sketch
+
+        print("nominal current of every code at 25 degC, each coarse range by its digit\n")
+        print(bias_sketch(currents(device.generators[name])))
+    _plot_bias(device, name, settings, figure)
+
+
+def _check_figure(device: DeviceSpec, name: str, figure: Path) -> None:
+    """Refuse a figure that cannot be drawn or written."""
+    from chipemu.figures import FORMATS
+
+    if name not in device.generators:
+        raise InputError(f"{name} of {device.name} has no curve: its current is exact or has no effect ({device.path})")
+    check_output(figure, FORMATS)
+
+
+def _plot_bias(device: DeviceSpec, name: str, settings: list[dict], figure: Path | None) -> None:
+    if figure is None:
+        return
+    from chipemu.bias import currents
+    from chipemu.figures import bias_curve, save_figure
+
+    marks = [(row["point"], row["coarse"], row["fine"]) for row in settings]
+    axes = bias_curve(currents(device.generators[name]), marks=marks, name=f"{name}, {device.name}")
+    save_figure(axes, figure)
+    note(f"wrote {figure}")
 
 
 def _settings(device: DeviceSpec, name: str) -> list[dict]:
@@ -131,7 +169,7 @@ def _settings(device: DeviceSpec, name: str) -> list[dict]:
             asked = load_point(point, device).biases[name]
         except PointFileError:
             continue  # a point of another family of chips
-        generator = device.bias_generator
+        generator = device.generators.get(name)
         coarse, fine = bias.nearest_code(generator, asked) if generator else (None, None)
         nominal = bias.current(generator, coarse, fine) if generator else asked
         rows.append({"point": point, "current_A": asked, "coarse": coarse, "fine": fine, "set_A": nominal})
@@ -183,6 +221,6 @@ def _size(device: DeviceSpec, effect: str) -> str:
             return "none"
         return f"{high:g}" if low == high else f"{low:g} to {high:g}"
     present = {
-        "bias_quantisation": device.bias_generator is not None,
+        "bias_quantisation": bool(device.generators),
     }
     return "on" if present.get(effect, True) else "none"

@@ -5,6 +5,7 @@ and Ito, which colour-blind readers can tell apart; no meaning rests on colour a
 """
 
 from chipemu.figures.accuracy import accuracy_against, accuracy_against_mismatch, clone_cost, learning_curve
+from chipemu.figures.bias import bias_curve, bias_sketch
 from chipemu.figures.choice import has_accuracy
 from chipemu.figures.classes import confusion, confusion_percent
 from chipemu.figures.die import die_map
@@ -19,6 +20,8 @@ __all__ = [
     "FORMATS",
     "accuracy_against",
     "accuracy_against_mismatch",
+    "bias_curve",
+    "bias_sketch",
     "clone_cost",
     "confusion",
     "confusion_percent",

@@ -92,7 +92,7 @@ def _named(tick: Tick, number: int, n_folds: int) -> Tick:
 
 def _prepare(task: Task, settings: Settings, tick: Tick) -> _Laboratory:
     device, where = place(settings)
-    controller = settings.controller or usual_controller(task.name, where)
+    controller = settings.controller or usual_controller(task.name, where, device)
     circuit = build_circuit(task, where, controller, choose(settings.latches, device))
     mapped = (
         load_mapping(settings.mapping, circuit.network, device)

@@ -31,7 +31,8 @@ class HostRule:
 
     Attributes
     ----------
-    eta : CAM words for each pC of estimated feedback charge, which every input spike samples for 1 ms
+    eta : CAM words for each pC of estimated feedback charge, which every input spike samples for 1 ms; where words have
+        masks, units of base current 0, here and below
     forget : fraction of the shadow weight lost at each update; removes directions the error cannot see
     weights : ``"independent"`` for every output neuron, or ``"tied"`` within a unit (one shadow, rounded ten times)
     rounding : ``"independent"`` for every weight, or ``"balanced"`` within a unit, see :func:`round_units`
@@ -187,7 +188,7 @@ class HostLearner:
         weights = emulator.weights()[TRAINED].astype(float)
         for run in np.flatnonzero(taught):
             table = self.shadow[run]
-            if emulator.mapped.device.weights == "words":
+            if emulator.mapped.device.weights != "float":
                 table = self._round(table, session.rng[run])
             weights[run] = session.circuit.flat_weights(table)
         emulator.upload({TRAINED: weights}, policy=self.rule.policy)

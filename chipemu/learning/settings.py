@@ -175,9 +175,14 @@ def usual_host(task: str) -> HostRule:
     return HOST_RULES.get(task, HostRule())
 
 
-def usual_controller(task: str, where: str) -> Controller:
-    """Wiring recipe that a task is trained with at a place unless told otherwise."""
-    return CONTROLLERS[task][where] if task in CONTROLLERS else Controller()
+def usual_controller(task: str, where: str, device: DeviceSpec | None = None) -> Controller:
+    """Wiring recipe that a task is trained with at a place and on a device, unless told otherwise."""
+    usual = CONTROLLERS[task][where] if task in CONTROLLERS else Controller()
+    if device is None or "dynapse2" not in device.lineage:
+        return usual
+    # A word of its gate weighs twice as much: the generator has no smaller gain that it could tell from its neighbours.
+    points = {name: f"se2-{getattr(usual, name)}" for name in ("output_point", "controller_point")}
+    return replace(usual, **points, gate_words=1)
 
 
 def usual(task: str) -> tuple[Budget, Schedule]:

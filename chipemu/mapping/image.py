@@ -6,7 +6,10 @@ import numpy as np
 
 from chipemu.errors import CapacityError, InputError, UnknownNameError
 from chipemu.mapping.coding import POLICIES, fit_sources, fit_words
+from chipemu.mapping.masks import FULL, decode_masks, encode_masks, fit_masks, words_of
 from chipemu.mapping.placement import limit
+
+_LARGEST = 2000  # units of base current 0: codes stay far below the largest int16
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,8 +19,9 @@ class WeightImage:
     Parameters
     ----------
     words : (..., n_edges) int16, or float64 on devices with float weights
-        CAM words of each potential edge, the code of each plastic synapse, or the float weight; never negative,
-        because the two signs of a trained pair are two edges. Leading axes are those of the weights, e.g. dies.
+        CAM words of each potential edge (with masks their code, see `chipemu.mapping.masks`), the code of each plastic
+        synapse, or the float weight; never negative, because the two signs of a trained pair are two edges. Leading
+        axes are those of the weights, e.g. dies.
     clipped : int, or (...) array of int
         Words (float weights: synapses) that were asked for and did not fit.
     """
@@ -52,7 +56,7 @@ class WeightEncoder:
 
     def __init__(self, network, device, edges, names):
         self._network, self._device, self._edges, self._names = network, device, edges, names
-        self._float = device.weights == "float"
+        self._float, self._masks = device.weights == "float", device.weights == "masks"
         self._trained = {p.name: p for p in network.projections if p.trained}
         self._check_plastic()
         self._n_neurons = sum(p.n for p in network.populations)
@@ -64,7 +68,7 @@ class WeightEncoder:
     def _prepare_rows(self):
         """Table of the trained pairs of each neuron, padded with one pair past the end whose weight is zero."""
         edges = self._edges
-        self._slices, self._plastic_slices = {}, {}
+        self._slices, self._plastic_slices, self._owners = {}, {}, {}
         total = 0
         owners = []
         for name, projection in self._trained.items():
@@ -76,6 +80,7 @@ class WeightEncoder:
             self._slices[name] = (total, first)
             total += len(projection)
             owners.append(edges.post[positive])
+            self._owners[name] = edges.post[positive]
         owner = np.concatenate(owners) if owners else np.empty(0, np.int32)
         self.trained_pairs = np.bincount(owner, minlength=self._n_neurons)
         order = np.argsort(owner, kind="stable")
@@ -86,14 +91,16 @@ class WeightEncoder:
         self._budget = self._device.chip.n_cam_words - self.fixed_use[self._rows]
         self._total = total
 
-    def encode(self, weights, policy: str, rng) -> WeightImage:
+    def encode(self, weights, policy: str, rng, bases=None) -> WeightImage:
         """See `MappedNetwork.image`."""
         if policy not in POLICIES:
             raise UnknownNameError("policy", policy, POLICIES)
         arrays, lead = self._arrays(weights)
+        if self._masks:
+            arrays = {name: encode_masks(array, bases[self._owners[name]]) for name, array in arrays.items()}
         fitted, clipped = self._fit(arrays, lead, policy, rng)
         words = np.empty((*lead, len(self._edges)), np.float64 if self._float else np.int16)
-        words[:] = self._edges.fixed_words
+        words[:] = self._edges.fixed_words * (FULL if self._masks else 1)
         for name, (first_pair, first_edge) in self._slices.items():
             self._write(words, first_edge, fitted[..., first_pair : first_pair + len(self._trained[name])])
         for name, first_edge in self._plastic_slices.items():
@@ -103,9 +110,13 @@ class WeightEncoder:
         words.flags.writeable = False
         return WeightImage(words, clipped if lead else int(clipped))
 
+    def strengths(self, words, bases) -> np.ndarray:
+        """Weights that the words of an image stand for, (..., n_edges)."""
+        return decode_masks(words, bases[self._edges.post]) if self._masks else words
+
     def cam_use(self, words) -> np.ndarray:
         """CAM words that each edge of an image occupies, (..., n_edges) int64."""
-        used = (words != 0) if self._float else words
+        used = (words != 0) if self._float else words_of(words) if self._masks else words
         return np.where(self._edges.plastic, 0, used).astype(np.int64)
 
     def _write(self, words, first_edge, signed):
@@ -120,16 +131,20 @@ class WeightEncoder:
         for name, (first, _) in self._slices.items():
             flat[:, first : first + len(self._trained[name])] = arrays[name].reshape(n_dies, -1)
         rows = flat[:, self._table]
-        use = np.count_nonzero(rows, axis=2) if self._float else np.abs(rows).sum(axis=2)
+        use = self._use(rows).sum(axis=2)
         clipped = np.maximum(use - self._budget, 0)
         if clipped.any():
             if policy == "error":
                 raise self._over_budget(rows, clipped)
             uniform = self._uniform_of_rows(rng, lead) if policy == "uniform" else None
-            fit = fit_sources if self._float else fit_words
+            fit = fit_sources if self._float else fit_masks if self._masks else fit_words
             rows, _ = fit(rows.reshape(-1, rows.shape[2]), np.tile(self._budget, n_dies), policy, uniform)
             flat[:, self._table] = rows.reshape(n_dies, *self._table.shape)
         return flat[:, :-1].reshape(*lead, -1), clipped.sum(axis=1).reshape(lead)
+
+    def _use(self, rows):
+        """CAM words of signed weights or codes."""
+        return (rows != 0).astype(np.int64) if self._float else words_of(rows) if self._masks else np.abs(rows)
 
     def _uniform_of_rows(self, rng, lead):
         if rng is None or isinstance(rng, np.random.Generator):
@@ -161,9 +176,11 @@ class WeightEncoder:
         array, k = np.asarray(weights), len(self._trained[name])
         if array.ndim < 1 or array.shape[-1] != k:
             raise InputError(f"weights of {name!r} have shape {array.shape}; it has {k} pairs on the last axis")
-        if self._float and name in self._slices:
+        if (self._float or self._masks) and name in self._slices:
             if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
                 raise InputError(f"weights of {name!r} must be finite numbers")
+            if self._masks and np.abs(array).max(initial=0) > _LARGEST:
+                raise InputError(f"weights of {name!r} reach {np.abs(array).max():g} units; at most {_LARGEST}")
             return array.astype(np.float64)
         if array.dtype.kind not in "iu":
             raise InputError(
@@ -240,7 +257,7 @@ class WeightEncoder:
         for name, (first, _) in self._slices.items():
             pairs = self._table[row]
             mine = rows[die, row][(pairs >= first) & (pairs < first + len(self._trained[name]))]
-            shares[name] = int(np.count_nonzero(mine) if self._float else np.abs(mine).sum())
+            shares[name] = int(self._use(mine).sum())
         text = ", ".join(f"{name!r} {used}" for name, used in shares.items() if used)
         return CapacityError(
             f"{self._names(neuron)} needs {sum(shares.values())} CAM words ({text}); "

@@ -7,14 +7,16 @@ from functools import cached_property
 import numpy as np
 
 from chipemu.errors import InputError, UnknownNameError
+from chipemu.mapping.bases import neuron_bases
 from chipemu.mapping.cam import CamTable, assign_slots, build_cam_table, delivered_words, surplus_words
 from chipemu.mapping.edges import EdgeTable, build_edges
 from chipemu.mapping.image import WeightEncoder, WeightImage
 from chipemu.mapping.latches import check_latches
 from chipemu.mapping.placement import Placement, place_by_point
 from chipemu.mapping.report import utilisation_table
-from chipemu.mapping.routing import assign_source_tags, core_masks, neuron_tags, sram_words
+from chipemu.mapping.routing import assign_tags, core_masks, sram_words
 from chipemu.network import Network, Population, Projection, Sources
+from chipemu.operating_point import load_point
 
 BROADCASTS = ("core", "chip")
 
@@ -78,7 +80,7 @@ class MappedNetwork:
     source_tag : (n_sources,) int32
         Tag of each source.
     sender_tag : (n_sources + n_neurons,) int32
-        Tag of each sender, sources first.
+        Tag of each sender, sources first; -1 for a neuron that sends nothing where tags are free.
     core_mask : (n_sources + n_neurons,) int64
         Cores each sender's events are sent to, bit c for core c.
     sram : (n_neurons,) tuple of tuples of (core mask, virtual core)
@@ -100,8 +102,9 @@ class MappedNetwork:
         self.edges: EdgeTable = build_edges(network)
         self.core_mask = core_masks(self.edges, self.address, self.n_sources)
         self.sram = sram_words(self.core_mask, self.address, self.n_sources, device, self.sender_name)
-        tags = neuron_tags(self.address, device)
-        self.source_tag = assign_source_tags(network, self.core_mask, tags, device, self.sender_name, asked=source_tag)
+        self.source_tag, tags = assign_tags(
+            network, self.core_mask, self.address, device, self.sender_name, asked=source_tag
+        )
         self.sender_tag = np.concatenate([self.source_tag, tags])
         encoder = WeightEncoder(network, device, self.edges, self.neuron_name)
         self.fixed_use, self.trained_pairs = encoder.fixed_use, encoder.trained_pairs
@@ -143,19 +146,22 @@ class MappedNetwork:
         first += len(candidate) if sign < 0 else 0
         return slice(first, first + len(candidate))
 
-    def image(self, weights=None, *, policy: str = "greedy", rng=None) -> WeightImage:
+    def image(self, weights=None, *, policy: str = "greedy", rng=None, bases=None) -> WeightImage:
         """Code signed weights as words, within what every neuron has left beside its fixed words.
 
         Parameters
         ----------
         weights : dict of str to (..., k) array of int
             Signed weights of every trained projection, one a pair; equal leading axes, e.g. dies. Floats on devices
-            with float weights.
+            with float weights; floats in units of base current 0 on devices with masks.
         policy : str
             What happens when words run out: ``"greedy"`` serves the largest weights first, ``"uniform"`` takes random
             words away, ``"error"`` raises.
         rng : numpy.random.Generator or (..., n_neurons) array of float in [0, 1)
             Randomness of ``"uniform"``.
+        bases : (n_neurons, 4) array of float, optional
+            Base currents of each neuron's core in units of its base current 0, on devices with masks; by default those
+            that the operating points ask for.
 
         Returns
         -------
@@ -169,7 +175,23 @@ class MappedNetwork:
         InputError
             Weights are missing, have the wrong shape or type, or ``"uniform"`` lacks its ``rng``.
         """
-        return self._encoder.encode(weights or {}, policy, rng)
+        return self._encoder.encode(weights or {}, policy, rng, self._bases(bases))
+
+    def strengths(self, words: np.ndarray, bases=None) -> np.ndarray:
+        """Weights that the words of an image stand for, (..., edge): units of base current 0 on devices with masks."""
+        return self._encoder.strengths(words, self._bases(bases))
+
+    def edge_words(self, words: np.ndarray) -> np.ndarray:
+        """CAM words that each edge of an image occupies, (..., edge)."""
+        return self._encoder.cam_use(words)
+
+    def _bases(self, given):
+        return given if given is not None or self.device.weights != "masks" else self._design_bases
+
+    @cached_property
+    def _design_bases(self) -> np.ndarray:
+        points = {name: load_point(name, self.device) for name in set(self.core_point) if name is not None}
+        return neuron_bases(self.device, points, self.core_point, self.address)
 
     def cam_use(self, image: WeightImage) -> np.ndarray:
         """CAM words each neuron uses, fixed and trained, dims (..., neuron)."""

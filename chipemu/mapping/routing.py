@@ -1,7 +1,8 @@
 """Routing: the cores each sender must reach, the SRAM words that take it there, and the tags it is known by.
 
 A DYNAP-SE1 tag is the sender's core and neuron number, and every CAM word of a core that holds the tag fires. A
-virtual source therefore needs a tag that no other sender brings to any of its cores.
+virtual source therefore needs a tag that no other sender brings to any of its cores. A DYNAP-SE2 tag is free: the
+sender's SRAM word says it, and every sender needs one that is its own on the cores it reaches.
 """
 
 import numpy as np
@@ -9,8 +10,7 @@ import numpy as np
 from chipemu.errors import CapacityError, RoutingError
 from chipemu.mapping.placement import limit
 
-# Virtual neuron 0 cannot be used on DYNAP-SE1.
-_UNUSABLE_TAG = 0
+_NO_TAG = -1  # of a neuron that sends nothing, where tags are free
 
 
 def core_masks(edges, address, n_sources: int) -> np.ndarray:
@@ -57,7 +57,7 @@ def sram_words(masks, address, n_sources: int, device, names) -> tuple[tuple[tup
     return tuple(table)
 
 
-def neuron_tags(address, device) -> np.ndarray:
+def _address_tags(address, device) -> np.ndarray:
     """Tag of each neuron: its core and neuron number as one integer, (n_neurons,) int32."""
     tags = address[:, 0] * np.int32(device.chip.n_neurons_per_core) + address[:, 1]
     if len(tags) and tags.max() >= 1 << device.chip.tag_bits:
@@ -68,10 +68,11 @@ def neuron_tags(address, device) -> np.ndarray:
     return tags
 
 
-def assign_source_tags(network, masks, tags_of_neurons, device, names, asked=None) -> np.ndarray:
-    """Give every spike source a tag that reaches no core together with another sender of the same tag.
+def assign_tags(network, masks, address, device, names, asked=None) -> tuple[np.ndarray, np.ndarray]:
+    """Give every sender a tag that reaches no core together with another sender of the same tag.
 
-    Tags that no neuron of the network owns come first; one that is sent only to other cores is the second choice.
+    Tags that nobody owns come first; one that is sent only to other cores is the second choice. Where tags are free,
+    neurons choose after the sources; else theirs are their addresses.
 
     Parameters
     ----------
@@ -79,8 +80,8 @@ def assign_source_tags(network, masks, tags_of_neurons, device, names, asked=Non
         Holds the tags its author asks for.
     masks : (n_sources + n_neurons,) int64
         Cores each sender reaches.
-    tags_of_neurons : (n_neurons,) int32
-        Tags of the placed neurons.
+    address : (n_neurons, 2) int32
+        Core and neuron of each network neuron.
     device : DeviceSpec
         Holds the tag space.
     names : callable
@@ -90,23 +91,56 @@ def assign_source_tags(network, masks, tags_of_neurons, device, names, asked=Non
 
     Returns
     -------
-    (n_sources,) int32
+    source_tags : (n_sources,) int32
         Tag of each source.
+    neuron_tags : (n_neurons,) int32
+        Tag of each neuron; -1 for a neuron that sends nothing on a device with free tags.
 
     Raises
     ------
     RoutingError
         A tag asked for is outside the tag space, not usable, or aliases another sender.
     CapacityError
-        More sources than the device's virtual sources, or than free tags.
+        More sources than the device's virtual sources, or more senders than free tags.
     """
+    free = device.routing.free_tags
+    # Virtual neuron 0 cannot be used on DYNAP-SE1.
+    space = _TagSpace(1 << device.chip.tag_bits, first=0 if free else 1)
+    if free:
+        sources = _source_tags(network, masks, space, device, names, asked)
+        return sources, _free_neuron_tags(masks, len(sources), space, device, names)
+    tags = _address_tags(address, device)
+    n_sources = len(masks) - len(tags)
+    for neuron, tag in enumerate(tags.tolist()):
+        space.take(tag, n_sources + neuron, int(masks[n_sources + neuron]))
+    return _source_tags(network, masks, space, device, names, asked), tags
+
+
+def _free_neuron_tags(masks, n_sources, space, device, names):
+    result = np.full(len(masks) - n_sources, _NO_TAG, np.int32)
+    for sender in np.flatnonzero(masks[n_sources:]) + n_sources:
+        mask = int(masks[sender])
+        tag = space.free_tag(mask)
+        if tag is None:
+            raise CapacityError(
+                f"{names(int(sender))} needs a tag of its own on cores {_cores_of(mask, device)}, where "
+                f"{space.n_taken(mask)} of {len(space.reach)} are taken; {limit(device, 'tag_bits')}. "
+                f"Use fewer senders, or let fewer of them reach those cores."
+            )
+        space.take(tag, int(sender), mask)
+        result[sender - n_sources] = tag
+    return result
+
+
+def _cores_of(mask, device):
+    return ", ".join(str(core) for core in range(device.chip.n_cores) if mask >> core & 1)
+
+
+def _source_tags(network, masks, space, device, names, asked):
     if asked is None:
         asked = [tag for group in network.source_groups for tag in group.tags or (None,) * group.n]
     _check_source_count(network, device)
     n_sources = len(asked)
-    space = _TagSpace(1 << device.chip.tag_bits)
-    for neuron, tag in enumerate(tags_of_neurons.tolist()):
-        space.take(tag, n_sources + neuron, int(masks[n_sources + neuron]))
     result = np.empty(n_sources, np.int32)
     for source in sorted(range(n_sources), key=lambda index: asked[index] is None):
         mask, tag = int(masks[source]), asked[source]
@@ -124,10 +158,11 @@ def assign_source_tags(network, masks, tags_of_neurons, device, names, asked=Non
 class _TagSpace:
     """Which cores each tag is already sent to, and by whom."""
 
-    def __init__(self, size):
+    def __init__(self, size, first):
+        self.first = first
         self.reach = np.zeros(size, np.int64)
         self.owners: dict[int, list[tuple[int, int]]] = {}
-        self.next_unowned = _UNUSABLE_TAG + 1
+        self.next_unowned = first
 
     def take(self, tag, sender, mask):
         self.reach[tag] |= mask
@@ -135,8 +170,11 @@ class _TagSpace:
 
     def free_tags(self, mask):
         free = (self.reach & mask) == 0
-        free[_UNUSABLE_TAG] = False
+        free[: self.first] = False
         return np.flatnonzero(free)
+
+    def n_taken(self, mask):
+        return len(self.reach) - self.first - len(self.free_tags(mask))
 
     def free_tag(self, mask):
         while self.next_unowned < len(self.reach):
@@ -162,10 +200,10 @@ def _check_source_count(network, device):
 
 
 def _check_tag(tag, source, mask, space, device, names):
-    if not _UNUSABLE_TAG < tag < len(space.reach):
+    if not space.first <= tag < len(space.reach):
         raise RoutingError(
-            f"{names(source)} asks for tag {tag}; {device.name} takes tags 1 to {len(space.reach) - 1} for virtual "
-            f"sources ({device.path}, chip.tag_bits). Nearest free: {_nearest_free(tag, mask, space)}."
+            f"{names(source)} asks for tag {tag}; {device.name} takes tags {space.first} to {len(space.reach) - 1} for "
+            f"virtual sources ({device.path}, chip.tag_bits). Nearest free: {_nearest_free(tag, mask, space)}."
         )
     alias = space.alias(tag, mask)
     if alias is not None:
@@ -189,10 +227,9 @@ def _no_free_tag(network, source, mask, space, device):
         if source < first + group.n:
             break
         first += group.n
-    cores = [core for core in range(device.chip.n_cores) if mask >> core & 1]
     return CapacityError(
-        f"sources {group.name!r} need {group.n} tags that are free on cores {', '.join(map(str, cores))}, and none of "
-        f"{len(space.reach) - 1} is left for source {source - first}; {limit(device, 'tag_bits')}, and each neuron "
-        f"that sends there holds one. "
+        f"sources {group.name!r} need {group.n} tags that are free on cores {_cores_of(mask, device)}, and none of "
+        f"{len(space.reach) - space.first} is left for source {source - first}; {limit(device, 'tag_bits')}, and "
+        f"each neuron that sends there holds one. "
         f"Use fewer sources, or let fewer neurons project to those cores."
     )

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from chipemu.device import DeviceSpec, OperatingPoint
+from chipemu.device_schema import BASES
 from chipemu.emulator import Emulator
 from chipemu.kernels import layout as at
 from chipemu.mapping import map_network
@@ -23,6 +24,7 @@ from chipemu.wiring import Lanes
 
 POINT = "se2-bench"
 _PULSE = 20e-6  # s
+_THRESHOLD = 2e-9  # A
 _TAU = {"ampa": 20e-3, "nmda": 50e-3, "gaba_a": 10e-3, "gaba_b": 10e-3}  # s
 _TAU_I = {"ampa": 5e-3, "nmda": 10e-3}  # s, inhibitory DPI of the alpha shape
 _WORDS = 8
@@ -75,8 +77,10 @@ def _currents(device: DeviceSpec) -> dict[str, float]:
         if receptor in _TAU_I:
             currents[f"I_tau_{receptor}_i"] = leak(device, capacitor, _TAU_I[receptor])
             currents[f"I_gain_{receptor}_i"] = floor  # equal jumps
-            currents[f"I_rev_{receptor}"] = circuit["I_spkthr"]
-    return currents | _latch_currents(device)
+            currents[f"I_rev_{receptor}"] = _THRESHOLD
+    # on devices with masks a whole word holds four base currents
+    currents |= {base: currents["I_w_ampa"] / len(BASES) for base in BASES}
+    return currents | {"I_spkthr": _THRESHOLD} | _latch_currents(device)
 
 
 def _latch_currents(device: DeviceSpec) -> dict[str, float]:

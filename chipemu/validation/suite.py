@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from chipemu.device import load_device
+from chipemu.device_file import read_point
 from chipemu.errors import UnknownNameError
-from chipemu.validation import drift, mismatch, noise, se2, soma, synapse, temperature, timestep
-from chipemu.validation.check import Check, Measure
+from chipemu.validation import biases, drift, mismatch, noise, se2, soma, synapse, temperature, timestep
+from chipemu.validation.check import Check, Measure, targets
 
 SUBJECTS: dict[str, Measure] = {
     "soma": soma.run,
@@ -17,7 +18,9 @@ SUBJECTS: dict[str, Measure] = {
     "temperature": temperature.run,
     "drift": drift.run,
     "se2": se2.run,
+    "biases": biases.run,
 }
+_NO_POINT = ("lognormal", "linear", "table", se2.POINT)  # what a row is about, where it is not an operating point
 
 
 def run_checks(device: str | Path = "dynapse1", *, subjects: Iterable[str] | None = None) -> list[Check]:
@@ -35,14 +38,15 @@ def run_checks(device: str | Path = "dynapse1", *, subjects: Iterable[str] | Non
     Returns
     -------
     list of Check
-        One row a number. Rows about an effect that the device does not have are left out.
+        One row a number. Rows about an effect that the device does not have are left out, and subjects whose
+        operating points are meant for another family of chips.
 
     Raises
     ------
     UnknownNameError
         If the device or a subject does not exist.
     PointFileError
-        If an operating point of the references does not fit the device.
+        If an operating point of the references is meant for the device and does not fit it.
 
     Examples
     --------
@@ -55,4 +59,10 @@ def run_checks(device: str | Path = "dynapse1", *, subjects: Iterable[str] | Non
         if name not in SUBJECTS:
             raise UnknownNameError("subject of checks", name, SUBJECTS)
     spec = load_device(device)
-    return [check for name in chosen for check in SUBJECTS[name](spec)]
+    return [check for name in chosen if _is_meant_for(name, spec.lineage) for check in SUBJECTS[name](spec)]
+
+
+def _is_meant_for(subject: str, lineage: tuple[str, ...]) -> bool:
+    """Whether the operating points of a subject's references can be set on a device of this lineage."""
+    points = {line.operating_point for line in targets(subject)} - set(_NO_POINT)
+    return all(set(read_point(point)[2].point.device) & set(lineage) for point in points)

@@ -67,7 +67,7 @@ def set_dc(emulator: Emulator, dc: Sequence[float]) -> None:
     """Give each die a constant current into every soma [A]; the state of the neurons goes on."""
     setting = emulator.setting
     currents = setting.currents.copy()
-    currents[:, :, setting.index("IF_DC_P")] = np.asarray(dc, float)[:, None]
+    currents[:, :, setting.index(emulator.mapped.device.register("I_dc"))] = np.asarray(dc, float)[:, None]
     emulator.set_biases(dataclasses.replace(setting, currents=currents))
 
 
