@@ -17,7 +17,8 @@ from chipemu.bias import span
 from chipemu.chip import Chip
 from chipemu.device import OperatingPoint
 from chipemu.errors import InputError
-from chipemu.kernels.layout import STREAM_DELAY
+from chipemu.kernels.layout import LANES, N_RECEPTORS, STREAM_DELAY
+from chipemu.kernels.transit import Transit
 from chipemu.mapping import MappedNetwork
 from chipemu.mapping.latches import synapse_latches
 from chipemu.mismatch import normals
@@ -59,6 +60,21 @@ def connection_delays(
                 delays[c, chosen] += _time(chip, setting, c, mapped, current, parameter)[post[chosen]] * spread
     _refuse_longer(mapped, edge, delays)
     return delays
+
+
+def deepened(transit: Transit, step: np.ndarray, depth: int, n_blocks: int) -> Transit:
+    """The same pulses on their way in a ring of at least ``depth`` rows; ``step`` is (run,) chip time."""
+    before = transit.pulse.shape[1]
+    if depth <= before:
+        return transit
+    n_runs, dtype = len(transit.pulse), transit.pulse.dtype
+    pulse = np.zeros((n_runs, depth, n_blocks * N_RECEPTORS * LANES), dtype)
+    receptors = np.zeros((n_runs, depth, n_blocks), np.int64)
+    for run in range(n_runs if before > 1 else 0):
+        due = step[run] + np.arange(before)
+        pulse[run, due % depth] = transit.pulse[run, due % before]
+        receptors[run, due % depth] = transit.receptors[run, due % before]
+    return transit._replace(pulse=pulse, receptors=receptors)
 
 
 def _set_in(mapped: MappedNetwork, latch: str) -> np.ndarray:

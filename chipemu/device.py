@@ -88,11 +88,16 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Noise:
-    """Noise in time: factor on kT/C, relative noise of the soma's input current and its time constant [s]."""
+    """Noise in time: factor on kT/C, relative noise of the soma's input current and its time constant [s].
 
-    thermal_eta: float
-    input_std: float
-    input_tau: float
+    An event is lost with probability ``event_loss``, and held back by ``event_jitter`` on average [s].
+    """
+
+    thermal_eta: float = 0.0
+    input_std: float = 0.0
+    input_tau: float = 5e-3
+    event_jitter: float = 0.0
+    event_loss: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -309,7 +314,7 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         biases=FrozenMap(biases),
         circuit=FrozenMap(_values(checked.circuit)),
         mismatch=_mismatch(checked),
-        noise=Noise(**_values(checked.noise)) if checked.noise else Noise(0.0, 0.0, 5e-3),
+        noise=Noise(**_values(checked.noise)) if checked.noise else Noise(),
         temperature=_temperature(checked.temperature),
         drift=Drift(**_values(checked.drift)) if checked.drift else None,
         plastic=Plastic(**_values(checked.plastic)) if checked.plastic else None,

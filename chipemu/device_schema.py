@@ -31,6 +31,7 @@ from chipemu.device_latches import (
     latch_faults,
 )
 from chipemu.generator_schema import GeneratorSection, register_fault
+from chipemu.quantity import Quantity
 from chipemu.temperature import BIAS_KINDS
 from chipemu.units import show
 
@@ -160,6 +161,8 @@ class NoiseSection(Section):
     thermal_eta: quantity("", 0.0, 100.0, "1.0")
     input_std: quantity("", 0.0, 0.02, "0.01")
     input_tau: quantity("s", 1e-5, 10.0, '"5 ms"')
+    event_jitter: quantity("s", 0.0, 50e-6, '"1 us"') = Quantity(0.0, "s", "assumed", "not given")
+    event_loss: quantity("", 0.0, 0.01, "1e-4") = Quantity(0.0, "", "assumed", "not given")
 
 
 class TemperatureSection(Section):

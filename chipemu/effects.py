@@ -29,6 +29,8 @@ _TABLE = (
     Effect("mismatch_slot", "sigma(ln)", ("slot_factor",), "spread of the pulse from CAM word to CAM word"),
     Effect("thermal_noise", "sqrt(kT/C)", ("membrane_kick",), "white charge noise on the membrane capacitor"),
     Effect("input_noise", "relative", ("input_kick",), "slow (Ornstein-Uhlenbeck) noise on the summed input current"),
+    Effect("event_jitter", "s", ("event_jitter",), "the arbiter holds every event back for a random time"),
+    Effect("event_loss", "probability", ("event_loss",), "events that reach no synapse"),
     Effect(
         "temperature",
         "-",
@@ -43,7 +45,7 @@ _TABLE = (
 EFFECTS: dict[str, Effect] = {effect.name: effect for effect in _TABLE}
 GROUPS: dict[str, tuple[str, ...]] = {
     "mismatch": ("mismatch_within_core", "mismatch_between_cores", "mismatch_between_dies", "mismatch_slot"),
-    "noise": ("thermal_noise", "input_noise"),
+    "noise": ("thermal_noise", "input_noise", "event_jitter", "event_loss"),
     "drift": ("bias_drift",),
     "quantisation": ("bias_quantisation",),
 }

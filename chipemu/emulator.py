@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from chipemu.chip import Chip
+from chipemu.delays import connection_delays, deepened
 from chipemu.errors import InputError, RunError, UnknownNameError
 from chipemu.kernels import layout as at
 from chipemu.kernels.jit import kernel_hash
@@ -33,6 +34,7 @@ from chipemu.parameters import (
 from chipemu.power import event_energy
 from chipemu.recording import build_dataset, probe_fields, probe_values
 from chipemu.stimulus import EventList, check_events, regular, steps
+from chipemu.transit import build_transit, clear
 from chipemu.units import PA, show, thermal_voltage
 from chipemu.weight_memory import TrainedImage, WeightMemory
 from chipemu.wiring import Lanes
@@ -124,6 +126,7 @@ class Emulator:
         self._keys = np.array(
             [(seed & 0xFFFFFFFF, chip.seed & 0xFFFFFFFF) for chip in chips for seed in noise_seeds], np.uint64
         )
+        self._transit = build_transit(mapped, self._lanes, chips, len(noise_seeds), self._memory.wiring, dt, dtype)
         self._floor = np.zeros((self.n_runs, 2), dtype)
         self.state = np.zeros((self.n_runs, self._lanes.n_lanes * N_FIELDS), dtype)
         self._pending = np.zeros((self.n_runs, self._lanes.n_lanes // LANES), np.int32)
@@ -161,6 +164,7 @@ class Emulator:
 
     def _set_initial_state(self) -> None:
         self._pending[:] = 0
+        clear(self._transit)
         fields = self.state.reshape(self.n_runs, -1, N_FIELDS, LANES)
         fields[:, :, : at.N_STATE] = 0.0
         fields[:, :, at.I_SYN : at.I_SYN + 4] = self._floor[:, None, None, :1]
@@ -185,6 +189,15 @@ class Emulator:
                 base_shares(chip, setting, c, self.mapped.address, stated_at) for c, chip in enumerate(self.chips)
             ]
             self._memory.set_base_shares(np.repeat(np.stack(shares), seeds, axis=0))
+        if self.mapped.device.delays is not None:
+            self._set_delays()
+
+    def _set_delays(self) -> None:
+        seconds = connection_delays(self.mapped, self._memory.edge, self.chips, self.setting, self.points)
+        delay = np.repeat(np.rint(seconds / self.dt).astype(np.int32), len(self.noise_seeds), axis=0)
+        self._memory.wiring = self._memory.wiring._replace(delay=delay)
+        n_blocks = self._lanes.n_lanes // LANES
+        self._transit = deepened(self._transit, self.step, int(delay.max(initial=0)) + 1, n_blocks)
 
     def _warn_if_coarse(self, fields: Mapping[int, np.ndarray]) -> None:
         rate = float(np.max(fields[at.STEP_PER_CHARGE] * fields[at.I_TAU], initial=0.0))
@@ -290,7 +303,7 @@ class Emulator:
         run_dies(
             self.state, self._pending, self._lanes.address, Clock(self.step, active, n_steps, noisy), self._keys,
             self._floor, self._memory.wiring, self._memory.amplitude, events, self._memory.plastic,
-            self._features, self._depression, spikes, probes,
+            self._features, self._depression, self._transit, spikes, probes,
         )  # fmt: skip
         self.step = self.step + n_steps * active
         self._check_state()

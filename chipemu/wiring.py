@@ -75,7 +75,8 @@ def build_wiring(mapped: MappedNetwork, lanes: Lanes) -> tuple[Wiring, np.ndarra
     order = np.argsort(sender, kind="stable")
     edge = edge[order]
     target = lanes.base(edges.post[edge]) + (at.PULSE + edges.receptor[edge].astype(np.int64)) * LANES
-    return Wiring(mapped.n_sources, _offsets(sender[order], mapped.n_sources + lanes.n_lanes), target), edge
+    offset = _offsets(sender[order], mapped.n_sources + lanes.n_lanes)
+    return Wiring(mapped.n_sources, offset, target, delay=np.zeros((0, 0), np.int32)), edge
 
 
 def build_plastic(

@@ -38,11 +38,13 @@ def mapped(device):
 
 @pytest.fixture(scope="module")
 def build(device, mapped):
-    def build(*effects, seeds=(1,), weight=8):
+    def build(*effects, seeds=(1,), weight=8, scale=None):
         """Dies, 10 K warmer than their operating point and a day old, on which nothing but these effects acts."""
         without = [name for name in EFFECTS if name not in effects]
         warm = load_point("mismatch-fit", device).temperature + 10
-        chips = [sample_chip(device, seed, without=without, temperature=warm).age("1 day") for seed in seeds]
+        chips = [
+            sample_chip(device, seed, without=without, scale=scale, temperature=warm).age("1 day") for seed in seeds
+        ]
         emulator = Emulator(chips, mapped, precision="float64")
         emulator.upload({"weights": np.full(300, weight)})
         return emulator
@@ -61,6 +63,8 @@ def arrays(emulator):
         "bias_current": emulator.setting.currents,
         "bias_at_work": np.array([chip.bias_at_work(name, *_ASKED) for name in chip.device.modelled_biases]),
         "leakage": np.array(chip.leakage),
+        "event_jitter": emulator._transit.jitter,
+        "event_loss": emulator._transit.loss,
         "thermal_voltage": lanes.fields(emulator.state, at.STEP_PER_CHARGE),  # dt kappa / (C U_T)
     }
 
@@ -122,6 +126,18 @@ def test_slot_mismatch_is_seen_in_the_pulse_and_averages_over_words(build):
 @pytest.mark.parametrize("effect", ["thermal_noise", "input_noise"])
 def test_noise_is_seen_in_time(build, effect):
     assert 1e-5 < held_voltage(build(effect)).std(axis=2).mean() < 1e-2
+
+
+@pytest.mark.parametrize(
+    ("effect", "size"), [("event_loss", {"event_loss": 100}), ("event_jitter", {"event_jitter": 100})]
+)
+def test_events_on_their_way_are_seen_in_the_synapses(build, effect, size):
+    # 1 event in 100 is lost, and all are late by a step on average
+    events = EventList(np.arange(0, 0.2, 1e-3), np.zeros(200, int))
+    plain, moved = (e.run(events, 0.2, ("I_ampa",)).I_ampa.values[0, 0] for e in (build(), build(effect, scale=size)))
+    assert not np.array_equal(plain, moved)
+    change = moved.sum() / plain.sum() - 1
+    assert -0.1 < change < -1e-3 if effect == "event_loss" else abs(change) < 0.02
 
 
 def test_temperature_moves_all_neurons_alike(build):

@@ -212,6 +212,8 @@ def _size(device: DeviceSpec, effect: str) -> str:
         "mismatch_slot": [spread.slot],
         "thermal_noise": [noise.thermal_eta],
         "input_noise": [noise.input_std],
+        "event_jitter": [noise.event_jitter],
+        "event_loss": [noise.event_loss],
         "bias_drift": [device.drift.bias_std if device.drift else 0.0],
     }
     if effect in sizes:

@@ -1,7 +1,7 @@
 """The time loop of one die, and the parallel loop over many.
 
 The event contract: within a step, delivery only sums pulse amplitude per (neuron, receptor) in the order of senders;
-the nonlinear charge is evaluated once in the dense pass; a spike arrives in the next step.
+the nonlinear charge is evaluated once in the dense pass; a spike arrives in the next step, or later (``transit``).
 
 Axes: r runs (die x noise seed), n neurons padded to whole blocks, e connections, p plastic synapses, q probes.
 Senders are numbered inputs first, then neurons.
@@ -19,14 +19,18 @@ from chipemu.kernels.depression import strength
 from chipemu.kernels.jit import kernel
 from chipemu.kernels.layout import BLOCK, LANES
 from chipemu.kernels.plastic import step_code
+from chipemu.kernels.transit import LOST, delay_pulses, deliver_pulses, hold_back, steps_held
+
+_UNKNOWN = -1.0  # where in its step an input was sent
 
 
 class Wiring(NamedTuple):
-    """Who reaches whom: connections sorted by sender, shared by all runs."""
+    """Who reaches whom: connections sorted by sender, shared by all runs but for their delays."""
 
     n_inputs: int
     offset: np.ndarray  # (senders + 1) int64, first connection of each sender
     target: np.ndarray  # (e) int64, index of the PULSE field of (neuron, receptor) in a run's state
+    delay: np.ndarray  # (r, e) int32, steps by which a connection delays a pulse; (0, 0) where none does
 
 
 class Events(NamedTuple):
@@ -88,9 +92,41 @@ def _deliver_plastic(X, sender, plastic, run, step, key_a, key_b, touched):
 
 
 @kernel
+def _arrive(X, sender, wiring, amplitude, plastic, depression, transit, run, step, key_a, key_b, touched):
+    if transit.pulse.shape[1] > 1:
+        delay_pulses(X, sender, wiring, amplitude, depression, transit, run, step, touched)
+    else:
+        _deliver(X, sender, wiring, amplitude, depression, run, step, touched)
+    _deliver_plastic(X, sender, plastic, run, step, key_a, key_b, touched)
+
+
+@kernel
+def _send(X, sender, fraction, wiring, amplitude, plastic, depression, transit, run, step, key_a, key_b, touched):
+    if transit.held.shape[1] > 1:
+        held = steps_held(transit, run, sender, step, fraction, key_a, key_b)
+        if held > 0:
+            hold_back(transit, run, sender, step + held)
+        if held > 0 or held == LOST:
+            return
+    _arrive(X, sender, wiring, amplitude, plastic, depression, transit, run, step, key_a, key_b, touched)
+
+
+@kernel
+def _arrive_held(X, wiring, amplitude, plastic, depression, transit, run, step, key_a, key_b, touched):
+    row = step % transit.held.shape[1]
+    if transit.n_held[run, row] == 0:
+        return
+    transit.n_held[run, row] = 0
+    for sender in range(transit.held.shape[2]):
+        for _ in range(transit.held[run, row, sender]):
+            _arrive(X, sender, wiring, amplitude, plastic, depression, transit, run, step, key_a, key_b, touched)
+        transit.held[run, row, sender] = 0
+
+
+@kernel
 def _run_die(
-    X, pending, addresses, run, clock, keys, floor, wiring, amplitude, events, plastic, features, depression, spikes,
-    probes,
+    X, pending, addresses, run, clock, keys, floor, wiring, amplitude, events, plastic, features, depression, transit,
+    spikes, probes,
 ):  # fmt: skip
     n_blocks = X.size // BLOCK
     touched = np.zeros(n_blocks, np.int64)
@@ -101,17 +137,25 @@ def _run_die(
     capacity = spikes.step.shape[1]
     for k in range(clock.n_steps):
         step = clock.first_step[run] + k
+        if transit.pulse.shape[1] > 1:
+            deliver_pulses(X, transit, run, step, touched)
+        if transit.held.shape[1] > 1:
+            _arrive_held(X, wiring, amplitude, plastic, depression, transit, run, step, key_a, key_b, touched)
         while cursor < events.offset[run + 1] and events.step[cursor] == k:
-            _deliver(X, events.source[cursor], wiring, amplitude, depression, run, step, touched)
-            _deliver_plastic(X, events.source[cursor], plastic, run, step, key_a, key_b, touched)
+            _send(
+                X, events.source[cursor], _UNKNOWN, wiring, amplitude, plastic, depression, transit,
+                run, step, key_a, key_b, touched,
+            )  # fmt: skip
             cursor += 1
         for b in range(n_blocks):
             if pending[b] > 0:
                 for lane in range(LANES):
                     if X[b * BLOCK + at.SPIKE * LANES + lane] != 0:
-                        sender = wiring.n_inputs + b * LANES + lane
-                        _deliver(X, sender, wiring, amplitude, depression, run, step, touched)
-                        _deliver_plastic(X, sender, plastic, run, step, key_a, key_b, touched)
+                        _send(
+                            X, wiring.n_inputs + b * LANES + lane,
+                            np.float64(X[b * BLOCK + at.SPIKE_FRACTION * LANES + lane]),
+                            wiring, amplitude, plastic, depression, transit, run, step, key_a, key_b, touched,
+                        )  # fmt: skip
         half = step % 2
         for b in range(n_blocks):
             base = b * BLOCK
@@ -146,7 +190,8 @@ def _run_die(
 
 @kernel(parallel=True)
 def run_dies(
-    X, pending, addresses, clock, keys, floor, wiring, amplitude, events, plastic, features, depression, spikes, probes
+    X, pending, addresses, clock, keys, floor, wiring, amplitude, events, plastic, features, depression, transit, spikes,
+    probes,
 ):  # fmt: skip
     """Advance every run by ``clock.n_steps``; runs share nothing, so any batch and thread count gives the same bits.
 
@@ -160,10 +205,11 @@ def run_dies(
     amplitude : (r, e) of X's type, words with their slot spread
     features : (n_blocks) int32, bits of ``dendrite``: what some blocks do beyond the rest
     depression : connections whose events find less than their whole weight
+    transit : events and pulses on their way, part of the state
     """
     for run in prange(X.shape[0]):
         if clock.active[run]:
             _run_die(
                 X[run], pending[run], addresses, run, clock, keys[run], floor[run],
-                wiring, amplitude[run], events, plastic, features, depression, spikes, probes,
+                wiring, amplitude[run], events, plastic, features, depression, transit, spikes, probes,
             )  # fmt: skip

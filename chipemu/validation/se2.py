@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
+from scipy import stats
 
 from chipemu.device import DeviceSpec, OperatingPoint
 from chipemu.device_schema import BASES
@@ -31,6 +32,7 @@ _WORDS = 8
 _RECOVERY, _USE = 0.1, 0.3  # s, 1
 _TAU_CA, _CA_JUMP, _CA_TARGET = 0.5, 10e-12, 150e-12  # s, A, A: 30 Hz
 _DELAY = {"I_delay": 1e-3, "I_delay_precise": 5e-3, "I_delay_mismatched": 10e-3}  # s
+_N_SYNAPSES = 250
 _SPEED_UP = 1.0  # s, tau_h on the bench
 
 
@@ -176,6 +178,33 @@ def settled_rate(device: DeviceSpec) -> float:
     return rate * _TAU_CA * _CA_JUMP / _CA_TARGET
 
 
+def arrivals(device: DeviceSpec, delay: str | None, n: int) -> np.ndarray:
+    """When one input spike reaches each of ``n`` cells through a synapse with a delay [s]."""
+    emulator = latched(device, (), n=n, delay=delay)
+    current = emulator.run(one_event(0.0), 0.1, ("I_ampa",)).I_ampa.values[0]
+    return np.argmax(current > 1.5 * device.circuit["I0"], axis=1) * emulator.dt
+
+
+def _delay_checks(device: DeviceSpec) -> list[Check]:
+    checks = [target("se2", "base delay").compare(1e3 * arrivals(device, None, 1)[0])]
+    if "precise_delay" in device.latches:
+        checks.append(target("se2", "base and precise delay").compare(1e3 * arrivals(device, "precise", 1)[0]))
+    if "mismatched_delay" in device.latches:
+        element = arrivals(device, "mismatched", _N_SYNAPSES) - _DELAY["I_delay"]
+        log = np.log(element / _DELAY["I_delay_mismatched"])
+        checks.append(target("se2", "mismatched delay, KS against lognormal").compare(_ks_level(log, device)))
+        checks.append(
+            target("se2", "mismatched delay, sigma(ln) over requested").compare(log.std() / device.delays.spread)
+        )
+    return checks
+
+
+def _ks_level(log: np.ndarray, device: DeviceSpec) -> float:
+    """Kolmogorov-Smirnov distance from the lognormal of the device file over its critical value at a level of 1e-3."""
+    distance = stats.kstest(log, stats.norm(0.0, device.delays.spread).cdf).statistic
+    return float(distance / (1.95 / np.sqrt(len(log))))
+
+
 def run(device: DeviceSpec) -> list[Check]:
     """All rows of this module about latches that the device lists."""
     checks = []
@@ -191,4 +220,4 @@ def run(device: DeviceSpec) -> list[Check]:
     if "stp" in device.latches:
         for line in targets("se2", "depressed over rested charge, over closed form"):
             checks.append(line.compare(measured_depression(device, line.drive) / depressed(line.drive)))
-    return checks
+    return checks + (_delay_checks(device) if device.delays is not None else [])

@@ -25,12 +25,14 @@ def emulator(precision: str, dc: float) -> Emulator:
     device, net = load_device("dynapse1-plastic"), Network("short")
     # so that about one event in three steps a code
     device = dataclasses.replace(device, plastic=dataclasses.replace(device.plastic, balance=1.0, step_charge=0.06e-12))
+    # so that a fifth of the events is lost and half of the others late
+    device = dataclasses.replace(device, noise=dataclasses.replace(device.noise, event_jitter=50e-6, event_loss=0.01))
     inputs, cells = net.sources("inputs", 4), net.population("cells", 16, point="mismatch-fit")
     net.project(inputs, cells, receptor="nmda", words=2)
     net.project(inputs, cells, receptor="gaba_a", words=3)
     net.project(cells, cells, receptor="ampa", pairs="one")
     net.project_signed(inputs, cells, positive="ampa", negative="gaba_b", name="weights", store="plastic")
-    dies = [sample_chip(device, seed) for seed in (1, 2)]
+    dies = [sample_chip(device, seed, scale={"event_loss": 20}) for seed in (1, 2)]
     point = load_point("mismatch-fit", device)
     point = dataclasses.replace(point, biases={**point.biases, "IF_RFR_N": 1.05e-9})  # 1 ms: ends within the run
     emulator = Emulator(dies, map_network(net, device), points={point.name: point}, precision=precision)

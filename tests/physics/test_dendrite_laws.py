@@ -194,3 +194,70 @@ def test_mismatch_reaches_the_currents_of_latched_circuits(device):
     peak = current.argmax(1) * DT
     # d ln t_peak / d ln tau_i at 20 and 5 ms is about 0.6
     assert 0.08 < peak.std() / peak.mean() < 0.2
+
+
+def arrivals(device, delay, receptor="ampa", n=1, effects=(), seed=0, changes=None):
+    """When one input spike reaches each of n cells [s]."""
+    point, net = se2.bench_point(device, changes), Network("late")
+    source, cells = net.sources("in", 1), net.population("cells", n, point=se2.POINT, latches=())
+    net.project(source, cells, receptor=receptor, words=8, delay=delay)
+    emulator = bench(map_network(net, device), point, dies(device, point, [seed], effects))
+    current = emulator.run(one_event(0.0), 0.08, (f"I_{receptor}",))[f"I_{receptor}"].values[0]
+    return np.argmax(current > 1.5 * device.circuit["I0"], axis=1) * DT
+
+
+@pytest.mark.parametrize(("delay", "parts"), [(None, 1), ("precise", 2)])
+def test_a_delay_is_the_sum_of_its_elements(device, delay, parts):
+    expected = sum(list(se2._DELAY.values())[:parts])
+    assert arrivals(device, delay) == pytest.approx(expected, abs=0.51 * DT)
+
+
+def test_mismatched_delays_spread_from_synapse_to_synapse_and_belong_to_the_die(device):
+    base, element = se2._DELAY["I_delay"], se2._DELAY["I_delay_mismatched"]
+    late = arrivals(device, "mismatched", n=256, seed=4)
+    log = np.log((late - base) / element)
+    assert abs(log.mean()) < 4 * device.delays.spread / np.sqrt(256)
+    assert log.std() == pytest.approx(device.delays.spread, rel=0.15)
+    assert np.array_equal(late, arrivals(device, "mismatched", n=256, seed=4))
+    assert not np.array_equal(late, arrivals(device, "mismatched", n=256, seed=5))
+    # the same synapses with the precise element as well are later by it
+    both = arrivals(device, "both", n=256, seed=4)
+    assert np.max(np.abs(both - late - se2._DELAY["I_delay_precise"])) < 1.01 * DT
+
+
+def test_a_delay_bias_at_the_floor_is_no_delay_and_a_long_one_is_refused(device):
+    assert arrivals(device, None, changes={"I_delay": 0.0})[0] == 0.0
+    with pytest.raises(
+        InputError, match=r"projection 'in_cells_ampa' delays its pulses by 350 ms; allowed 200 ms .*latched.toml"
+    ):
+        arrivals(device, None, changes={"I_delay": 1.0001e-12})
+
+
+def test_pulses_on_their_way_survive_a_cut_and_a_change_of_their_delay(device):
+    point, net = se2.bench_point(device), Network("way")
+    source, cells = net.sources("in", 1), net.population("cells", 1, point=se2.POINT, latches=())
+    net.project(source, cells, receptor="ampa", words=8, delay="precise")
+    emulator = bench(map_network(net, device), point, dies(device, point, [0]))
+    current = emulator.run(one_event(0.0), 4e-3, ("I_ampa",)).I_ampa.values[0, 0]
+    assert np.all(current == pytest.approx(device.circuit["I0"]))
+    # 35 ms from now on; what was sent before arrives as it was going to
+    setting = emulator.setting
+    slower = setting.currents.copy()
+    slower[:, :, setting.index("B_I_delay_precise")] = 10e-12
+    emulator.set_biases(dataclasses.replace(setting, currents=slower))
+    current = emulator.run(one_event(0.0), 50e-3, ("I_ampa",)).I_ampa.values[0, 0]
+    jumps = np.flatnonzero(np.diff(current, prepend=device.circuit["I0"]) > 1e-10) * DT
+    assert jumps == pytest.approx([2e-3, 36e-3], abs=1.01 * DT)
+
+
+def test_a_delayed_synapse_depresses_with_its_events(device):
+    point, net = se2.bench_point(device), Network("late and tired")
+    source, cells = net.sources("in", 1), net.population("cells", 1, point=se2.POINT, latches=())
+    net.project(source, cells, receptor="ampa", words=8, delay="precise", stp=True)
+    emulator = bench(map_network(net, device), point, dies(device, point, [0]))
+    time = np.arange(30) * 20e-3
+    current = emulator.run(EventList(time, np.zeros(30, int)), 0.62, ("I_ampa",)).I_ampa.values[0, 0]
+    step = np.round((time + 6e-3) / DT).astype(int)
+    before, after = current[step - 1], current[step] / np.exp(-DT / se2._TAU["ampa"])
+    charge = after - before + device.circuit["I0"] * np.log(after / before)
+    assert charge[-1] / charge[0] == pytest.approx(se2.depressed(50.0), rel=1e-6)

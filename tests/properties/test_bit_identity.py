@@ -21,6 +21,7 @@ RATES = [100.0, 200.0, 50.0, 400.0]  # whole numbers of steps, so that a train g
 @pytest.fixture(scope="module")
 def device():
     device = load_device("dynapse1-plastic")
+    device = dataclasses.replace(device, noise=dataclasses.replace(device.noise, event_jitter=50e-6, event_loss=0.01))
     return dataclasses.replace(device, plastic=dataclasses.replace(device.plastic, balance=1.0, step_charge=0.1e-12))
 
 

@@ -1,0 +1,103 @@
+"""Events between sender and synapse: lost, held back by the arbiter, or on a delayed connection.
+
+A ring has one row a step of chip time; what is due in step s waits in row s modulo the depth, so that a run may be cut
+into calls anywhere.  An event that the arbiter holds back waits as an event, because a plastic synapse reads its code
+and learns when the event arrives; a pulse on a delayed connection waits as amplitude.
+
+The arbiter's delay is exponential, the waiting time of a queue with random arrivals (Kleinrock 1975, section 3.2):
+
+    t_held = -jitter ln(u),     mean = standard deviation = jitter.
+
+An event sent at fraction f of a step arrives floor(f + t_held / dt) steps later than without a delay, whose mean over f
+is t_held / dt whatever the grid.  Not modelled: that events queue behind one another, so that delays grow with the
+traffic; that a tag is corrupted on the way.
+
+Axes: r runs, s senders (inputs first, then lanes), d rows of held events, l rows of delayed pulses, b blocks.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from chipemu.kernels import layout as at
+from chipemu.kernels.depression import strength
+from chipemu.kernels.elementary import log
+from chipemu.kernels.jit import kernel
+from chipemu.kernels.layout import BLOCK, LANES, N_RECEPTORS
+from chipemu.kernels.random import philox, uniform
+
+LOST = -1
+LONGEST = 17.4  # of t_held / jitter: -ln of the smallest uniform number, 2^-25
+_MASK = np.uint64(0xFFFFFFFF)
+_PULSES = N_RECEPTORS * LANES  # of a block
+_BEFORE_NEXT = 1.0 - 2.0**-24  # a fraction of 1 is the end of its step, not the start of the next
+
+
+class Transit(NamedTuple):
+    """What may happen to events, and those on their way; a ring of depth 1 holds nothing and costs nothing."""
+
+    address: np.ndarray  # (s) uint32, the address of a sender's draws
+    loss: np.ndarray  # (r) float64, probability that an event is lost
+    jitter: np.ndarray  # (r) float64, mean delay in the arbiter [steps]
+    held: np.ndarray  # (r, d, s) uint16, events that leave the arbiter in a step
+    n_held: np.ndarray  # (r, d) int64
+    pulse: np.ndarray  # (r, l, b * 64) of the state's type, amplitude due in a step [CAM words]
+    receptors: np.ndarray  # (r, l, b) int64, bit of each receptor that has any
+
+
+@kernel
+def steps_held(transit, run, sender, step, fraction, key_a, key_b):
+    """Steps by which the arbiter holds an event back, or ``LOST``.
+
+    Keyed by sender and time: events of one sender in one step share their fate. Where in its step an input was sent is
+    not known (``fraction`` < 0) and drawn.
+    """
+    now = np.uint64(step)
+    a, b, c, _ = philox(
+        np.uint64(transit.address[sender]), now & _MASK, np.uint64(at.STREAM_EVENT), now >> np.uint64(32), key_a, key_b
+    )
+    like = transit.loss[run]
+    if uniform(a, like) <= transit.loss[run]:
+        return LOST
+    sent = min(fraction if fraction >= 0 else uniform(c, like), _BEFORE_NEXT)
+    return int(math.floor(sent - transit.jitter[run] * log(uniform(b, like))))
+
+
+@kernel
+def hold_back(transit, run, sender, due):
+    """Let an event wait until absolute step ``due``."""
+    row = due % transit.held.shape[1]
+    transit.held[run, row, sender] += 1
+    transit.n_held[run, row] += 1
+
+
+@kernel
+def delay_pulses(X, sender, wiring, amplitude, depression, transit, run, step, touched):
+    """Send an event down its connections, each with a delay of its own; no delay is this step."""
+    depth = transit.pulse.shape[1]
+    for e in range(wiring.offset[sender], wiring.offset[sender + 1]):
+        t = wiring.target[e]
+        block = t // BLOCK
+        place = t - block * BLOCK - at.PULSE * LANES
+        pulse = strength(X, e, block * BLOCK + place % LANES, amplitude, depression, run, step)
+        if wiring.delay[run, e] == 0:
+            X[t] += pulse
+            touched[block] |= 1 << (place // LANES)
+        else:
+            row = (step + wiring.delay[run, e]) % depth
+            transit.pulse[run, row, block * _PULSES + place] += pulse
+            transit.receptors[run, row, block] |= 1 << (place // LANES)
+
+
+@kernel
+def deliver_pulses(X, transit, run, step, touched):
+    """Give the delayed pulses that are due in a step to their synapses."""
+    row = step % transit.pulse.shape[1]
+    for block in range(transit.receptors.shape[2]):
+        if transit.receptors[run, row, block] != 0:
+            touched[block] |= transit.receptors[run, row, block]
+            transit.receptors[run, row, block] = 0
+            for place in range(_PULSES):
+                X[block * BLOCK + at.PULSE * LANES + place] += transit.pulse[run, row, block * _PULSES + place]
+                transit.pulse[run, row, block * _PULSES + place] = 0
