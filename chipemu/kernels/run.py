@@ -190,8 +190,8 @@ def _run_die(
 
 @kernel(parallel=True)
 def run_dies(
-    X, pending, addresses, clock, keys, floor, wiring, amplitude, events, plastic, features, depression, transit, spikes,
-    probes,
+    X, pending, addresses, clock, keys, floor, wiring, amplitude, events, plastic, features, depression, transit,
+    spikes, probes,
 ):  # fmt: skip
     """Advance every run by ``clock.n_steps``; runs share nothing, so any batch and thread count gives the same bits.
 

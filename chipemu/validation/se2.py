@@ -56,6 +56,11 @@ def leak(device: DeviceSpec, capacitor: float, tau: float) -> float:
     return capacitor * thermal_voltage(ROOM) / (device.circuit["kappa"] * tau)
 
 
+def delay_current(device: DeviceSpec, delay: float) -> float:
+    """Current that gives a delay element a delay, I = V_th C / t [A]."""
+    return device.circuit["V_th"] * device.delays.C_delay / delay
+
+
 def _currents(device: DeviceSpec) -> dict[str, float]:
     circuit, floor = device.circuit, device.circuit["I0"]
     currents = {
@@ -95,7 +100,8 @@ def _latch_currents(device: DeviceSpec) -> dict[str, float]:
         currents["I_recover_std"] = leak(device, capacitor, _RECOVERY)
         currents["I_strength_std"] = -np.log(1 - _USE) * leak(device, capacitor, _PULSE)
     if device.delays is not None:
-        currents |= {name: device.circuit["V_th"] * device.delays.C_delay / delay for name, delay in _DELAY.items()}
+        currents |= {name: delay_current(device, delay) for name, delay in _DELAY.items()}
+        currents["I_delay"] = 0.0  # no delay, but where it is measured
     return currents
 
 
@@ -180,7 +186,8 @@ def settled_rate(device: DeviceSpec) -> float:
 
 def arrivals(device: DeviceSpec, delay: str | None, n: int) -> np.ndarray:
     """When one input spike reaches each of ``n`` cells through a synapse with a delay [s]."""
-    emulator = latched(device, (), n=n, delay=delay)
+    base = {"I_delay": delay_current(device, _DELAY["I_delay"])}
+    emulator = latched(device, (), n=n, changes=base, delay=delay)
     current = emulator.run(one_event(0.0), 0.1, ("I_ampa",)).I_ampa.values[0]
     return np.argmax(current > 1.5 * device.circuit["I0"], axis=1) * emulator.dt
 

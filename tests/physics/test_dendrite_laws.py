@@ -198,7 +198,8 @@ def test_mismatch_reaches_the_currents_of_latched_circuits(device):
 
 def arrivals(device, delay, receptor="ampa", n=1, effects=(), seed=0, changes=None):
     """When one input spike reaches each of n cells [s]."""
-    point, net = se2.bench_point(device, changes), Network("late")
+    base = {"I_delay": se2.delay_current(device, se2._DELAY["I_delay"])}
+    point, net = se2.bench_point(device, base | (changes or {})), Network("late")
     source, cells = net.sources("in", 1), net.population("cells", n, point=se2.POINT, latches=())
     net.project(source, cells, receptor=receptor, words=8, delay=delay)
     emulator = bench(map_network(net, device), point, dies(device, point, [seed], effects))
@@ -228,7 +229,7 @@ def test_mismatched_delays_spread_from_synapse_to_synapse_and_belong_to_the_die(
 def test_a_delay_bias_at_the_floor_is_no_delay_and_a_long_one_is_refused(device):
     assert arrivals(device, None, changes={"I_delay": 0.0})[0] == 0.0
     with pytest.raises(
-        InputError, match=r"projection 'in_cells_ampa' delays its pulses by 350 ms; allowed 200 ms .*latched.toml"
+        InputError, match=r"projection 'in_cells_ampa' delays its pulses by 349.97 ms; allowed 200 ms .*latched.toml"
     ):
         arrivals(device, None, changes={"I_delay": 1.0001e-12})
 
@@ -247,7 +248,7 @@ def test_pulses_on_their_way_survive_a_cut_and_a_change_of_their_delay(device):
     emulator.set_biases(dataclasses.replace(setting, currents=slower))
     current = emulator.run(one_event(0.0), 50e-3, ("I_ampa",)).I_ampa.values[0, 0]
     jumps = np.flatnonzero(np.diff(current, prepend=device.circuit["I0"]) > 1e-10) * DT
-    assert jumps == pytest.approx([2e-3, 36e-3], abs=1.01 * DT)
+    assert jumps == pytest.approx([1e-3, 35e-3], abs=1.01 * DT)
 
 
 def test_a_delayed_synapse_depresses_with_its_events(device):
@@ -257,7 +258,7 @@ def test_a_delayed_synapse_depresses_with_its_events(device):
     emulator = bench(map_network(net, device), point, dies(device, point, [0]))
     time = np.arange(30) * 20e-3
     current = emulator.run(EventList(time, np.zeros(30, int)), 0.62, ("I_ampa",)).I_ampa.values[0, 0]
-    step = np.round((time + 6e-3) / DT).astype(int)
+    step = np.round((time + se2._DELAY["I_delay_precise"]) / DT).astype(int)
     before, after = current[step - 1], current[step] / np.exp(-DT / se2._TAU["ampa"])
     charge = after - before + device.circuit["I0"] * np.log(after / before)
     assert charge[-1] / charge[0] == pytest.approx(se2.depressed(50.0), rel=1e-6)
