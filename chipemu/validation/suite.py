@@ -20,7 +20,13 @@ SUBJECTS: dict[str, Measure] = {
     "se2": se2.run,
     "biases": biases.run,
 }
-_NO_POINT = ("lognormal", "linear", "table", se2.POINT)  # what a row is about, where it is not an operating point
+_NO_POINT = (
+    "any",
+    "lognormal",
+    "linear",
+    "table",
+    se2.POINT,
+)  # what a row is about, where it is not an operating point
 
 
 def run_checks(device: str | Path = "dynapse1", *, subjects: Iterable[str] | None = None) -> list[Check]:

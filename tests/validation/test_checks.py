@@ -121,12 +121,37 @@ def test_the_emulator_agrees_with_its_references(subject):
     assert [row for row in rows if not row.passed] == []
 
 
-def test_latched_circuits_agree_with_their_closed_forms_where_there_are_any():
-    device = Path(__file__).parents[1] / "latched.toml"
+@pytest.mark.parametrize("device", [Path(__file__).parents[1] / "latched.toml", "dynapse2"])
+def test_latched_circuits_agree_with_their_closed_forms(device):
     rows = run_checks(device, subjects=["se2"])
     assert {row.name for row in rows} == {line.name for line in targets("se2")}
     assert [row for row in rows if not row.passed] == []
+
+
+def test_a_device_without_latches_has_no_rows_about_them():
     assert run_checks("dynapse1", subjects=["se2"]) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "factor", "failed"),
+    [
+        ("DECAY_I", 0.9, {"alpha peak time over closed form, ampa, 8 words"}),
+        ("STD_KEPT", 0.9, {"depressed over rested charge, over closed form, 50 Hz"}),
+        ("CA_JUMP", 1.2, {"settled rate over target, 200 Hz"}),
+        ("LN_GAIN_STEP", 1.1, {"slope of the homeostatic gain over 1/tau_h, ampa, 0 Hz"}),
+    ],
+)
+def test_a_wrong_latched_circuit_fails_its_check(monkeypatch, field, factor, failed):
+    from chipemu import parameters
+    from chipemu.kernels import layout as at
+
+    right, number = parameters.latch_fields, getattr(at, field)
+    monkeypatch.setattr(
+        "chipemu.parameters.latch_fields",
+        lambda *arguments: {f: v * factor if f == number else v for f, v in right(*arguments).items()},
+    )
+    rows = run_checks(Path(__file__).parents[1] / "latched.toml", subjects=["se2"])
+    assert failed <= {row.name for row in rows if not row.passed}
 
 
 def test_the_bias_table_of_dynapse2_has_its_published_features():
