@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 WIDTH = 100
 _HEADINGS = {
     "chip": "capacities",
+    "routing": "routing",
     "bias_generator": "bias generator",
     "circuit": "circuit constants",
     "mismatch": "mismatch, standard deviation of ln(current)",

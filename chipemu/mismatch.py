@@ -7,6 +7,7 @@ import numpy as np
 
 from chipemu.device import DeviceSpec
 from chipemu.device_latches import EXTRA_PARAMETERS
+from chipemu.device_schema import BASES
 from chipemu.effects import Switches
 from chipemu.kernels.layout import STREAM_MISMATCH
 from chipemu.kernels.random import fill_normals
@@ -75,7 +76,7 @@ def neuron_factors(device: DeviceSpec, seed: int, applied: Switches) -> dict[str
     address = ((np.arange(n_cores, dtype=np.uint32) << 16)[:, None] | np.arange(n_neurons, dtype=np.uint32)).reshape(-1)
     factors = {}
     for parameter in PARAMETERS:
-        if parameter in EXTRA_PARAMETERS and parameter not in device.mismatch.within_core:
+        if parameter in (*EXTRA_PARAMETERS, *BASES) and parameter not in device.mismatch.within_core:
             continue  # no bias of this device sets it
         sigma = device.mismatch.within_core.get(parameter, 0.0) * applied.scale("mismatch_within_core")
         factors[parameter] = sample_factors(seed, address, parameter, sigma).reshape(n_cores, n_neurons)

@@ -248,6 +248,10 @@ def test_show_prints_the_device_and_where_its_numbers_come_from(chipemu):
         "show dynapse1 --applied",
         "show dynapse1 --bias IF_TAU1_N",
         "show ideal --bias IF_BUF_P",
+        "show dynapse2",
+        "show dynapse2 --bias SOIF_LEAK_N",
+        "show dynapse2 --applied",
+        "show dynapse2 --point se2-output",
         "show dynapse1-plastic --point output",
     ],
 )
@@ -268,6 +272,29 @@ def test_applied_says_what_a_device_does_not_have(chipemu):
         for row in json.loads(chipemu("show", "dynapse1", "--applied", "--json")[1])["effects"]
     }
     assert "none" not in sizes.values()
+
+
+@pytest.mark.parametrize(("device", "bias"), [("dynapse1", "IF_TAU1_N"), ("dynapse2", "SYAM_W0_P")])
+def test_the_curve_of_a_bias_is_printed_and_plotted(device, bias, chipemu, tmp_path):
+    code, out, err = chipemu("show", device, "--bias", bias, "--figure", str(tmp_path / "bias.png"))
+    assert (code, err) == (0, f"wrote {tmp_path / 'bias.png'}\n")
+    assert "100 nA |" in out
+    assert (tmp_path / "bias.png").read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize(
+    ("words", "texts"),
+    [
+        ("--figure bias.png", ("--figure bias.png plots the curve of a bias", "--bias")),
+        ("--bias IF_BUF_P --figure bias.png", ("IF_BUF_P of dynapse1 has no curve", "devices/dynapse1.toml")),
+        ("--bias IF_TAU1_N --figure bias.txt", ("bias.txt ends in '.txt'", ".png")),
+        ("--bias IF_TAU1_N --figure none/bias.png", ("no folder none",)),
+    ],
+)
+def test_a_curve_that_cannot_be_drawn_is_refused(words, texts, chipemu):
+    code, _, err = chipemu("show", "dynapse1", *words.split())
+    assert code == 2
+    assert all(text in err for text in texts)
 
 
 def test_bias_is_shown_with_its_nearest_code(chipemu):

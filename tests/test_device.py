@@ -62,6 +62,76 @@ def test_dynapse1_has_25_biases_of_which_every_parameter_is_set_once():
     assert device.modelled_biases == tuple(n for n, entry in device.biases.items() if entry.parameter)
 
 
+def test_dynapse2_has_the_capacities_of_the_chip():
+    plain, dense = load_device("dynapse2"), load_device("dynapse2-dense")
+    sizes = [
+        (d.chip.n_cores, d.chip.n_neurons_per_core, d.chip.n_cam_words, d.chip.n_sram_words) for d in (plain, dense)
+    ]
+    assert sizes == [(4, 256, 64, 4), (4, 64, 256, 4)]
+    assert (plain.chip.tag_bits, plain.routing.free_tags, plain.routing.n_hops) == (11, True, 7)
+    assert not load_device("dynapse1").routing.free_tags
+
+
+def test_dynapse2_sets_its_threshold_and_its_base_currents_by_biases():
+    device = load_device("dynapse2")
+    assert "I_spkthr" not in device.circuit
+    registers = [device.register(name) for name in ("I_spkthr", "I_w0", "I_w3", "I_tau")]
+    assert registers == ["SOIF_SPKTHR_P", "SYAM_W0_P", "SYAM_W3_P", "SOIF_LEAK_N"]
+    with pytest.raises(UnknownNameError, match="'I_w_ampa'"):
+        device.register("I_w_ampa")
+
+
+def test_every_modelled_bias_has_a_generator_of_its_polarity():
+    device = load_device("dynapse2")
+    assert set(device.generators) == set(device.modelled_biases)
+    largest = {name[-1]: generator.I_max[-1] for name, generator in device.generators.items()}
+    assert largest == {"N": 2.28e-6, "P": 2.24e-6}
+    assert device.bias_generator is None
+
+
+def test_the_threshold_of_a_point_is_a_bias_where_there_is_one(toml_file):
+    text = library.find("devices/points", "se2-output")[1]
+    device = load_device("dynapse2")
+    with pytest.raises(PointFileError, match=r"I_spkthr = 400 fA are out of order; allowed I0 <= I_reset < I_spkthr"):
+        load_point(toml_file(text.replace('current = "2 nA"', 'current = "0.4 pA"')), device)
+    constant = '\n[circuit]\nI_spkthr = { value = "2 nA", source = "assumed" }\n'
+    with pytest.raises(PointFileError, match=r"circuit.I_spkthr: dynapse2 sets it by a bias, SOIF_SPKTHR_P"):
+        load_point(toml_file(text + constant, "b.toml"), device)
+
+
+DYNAPSE2 = library.find("devices", "dynapse2")[1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('polarity = "n", factor = "leak"', 'polarity = "n"', "SOIF_LEAK_N: polarity or factor is missing"),
+        ('factor = "leak"', 'factor = "leek"', "SOIF_LEAK_N: unknown factor 'leek'; nearest: leak"),
+        ('kind     = "table"', 'kind     = "linear"', "bias_generator: I_max is missing; a generator of kind 'linear'"),
+        ("drop_32 ", "drop_31 ", "bias_generator.drop_31: unknown key; nearest: drop_32"),
+        ("0.034, 0.007]", "0.034]", "drop_32 has 5 ranges, p.I_max 6"),
+        ("0.034, 0.007]", "0.034, 0.7]", "allowed a list of fractions from 0.0 to 0.2"),
+        ('["100 pA", 0.61]', '["0.1 pA", 0.61]', "factors.leak: .* rising currents, 0.01 to 10"),
+        (
+            'parameter = "I_w3"',
+            'parameter = "I_w_ampa"',
+            "'I_w_ampa' does not exist on a device whose weights",
+        ),
+        ('parameter = "I_w3"', 'parameter = "I_w2"', "parameter 'I_w3' is set by 0 biases"),
+        (
+            "[circuit]",
+            '[circuit]\nI_spkthr = { value = "2 nA", source = "assumed" }',
+            "circuit.I_spkthr: set by a bias",
+        ),
+        ("n_hops    = { value = 7", "n_hops    = { value = -7", "routing.n_hops: -7 is not usable; allowed 0 to 64"),
+    ],
+)
+def test_a_broken_dynapse2_is_refused_by_key(toml_file, old, new, message):
+    assert old in DYNAPSE2
+    with pytest.raises(DeviceFileError, match=message):
+        load_device(toml_file(DYNAPSE2.replace(old, new, 1)))
+
+
 def test_generator_floor_gives_the_measured_longest_time_constant():
     device = load_device("dynapse1")
     tau = device.circuit["C_mem"] * thermal_voltage(298.15) / (device.circuit["kappa"] * device.bias_generator.floor)

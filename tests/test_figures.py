@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chipemu import figures
+from chipemu.bias import currents
+from chipemu.device import load_device
 from chipemu.errors import InputError
 from chipemu.figures import marks
 
@@ -205,6 +207,29 @@ def test_no_label_of_a_confusion_is_cut(names):
     coords = {"true_class": names, "decided_class": names}
     axes = figures.confusion(xr.Dataset({"confusion": ((*RUN, "true_class", "decided_class"), counts)}, coords))
     _check_inside(axes)
+
+
+@pytest.mark.parametrize("name", ["dynapse1 IF_TAU1_N", "dynapse2 SYAM_W3_P"])
+def test_the_curve_of_a_bias_shows_every_range_and_its_marks(name):
+    device, register = name.split()
+    table = currents(load_device(device).generators[register])
+    marks = [("output", 0, 62), ("controller", 0, 62), ("ds-fi", 1, 40)]
+    axes = figures.bias_curve(table, marks=marks, name=register)
+    np.testing.assert_array_equal([line.get_ydata() for line in axes.lines[: len(table)]], table)
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert texts == ["1  (0, 62): output and 1 more", "2  (1, 40): ds-fi"]
+    assert axes.get_yscale() == "log"
+    _check_inside(axes)
+    sketch = figures.bias_sketch(table).splitlines()
+    assert max(map(len, sketch)) <= 80
+    drawn = set("".join(line.partition("|")[2] for line in sketch)) - {" "}
+    assert drawn == {str(coarse) for coarse in range(len(table))}
+
+
+def test_a_current_of_nothing_has_no_place_on_a_logarithmic_axis():
+    for draw in (figures.bias_curve, figures.bias_sketch):
+        with pytest.raises(InputError, match="above 0 A"):
+            draw(np.array([[0.0, 1e-12]]))
 
 
 def test_no_label_of_a_die_map_is_cut():

@@ -15,6 +15,7 @@ from chipemu.cli.terminal import Json, check_output, note, print_json, progress
 from chipemu.errors import InputError
 
 if TYPE_CHECKING:
+    from chipemu.learning.rules import HostRule
     from chipemu.learning.settings import Settings
     from chipemu.learning.train import Budget
 
@@ -165,7 +166,7 @@ def _run(settings: Settings, out: Path | None, figure: Path | None, as_json: boo
 
 def _settings(*, numbers, chip_seeds, budget, schedule, weights, **chosen) -> Settings:
     """Settings of the experiment; what was not given stays as usual for the task."""
-    from chipemu.learning.settings import Settings, usual, usual_host
+    from chipemu.learning.settings import Settings, usual
     from chipemu.seeds import CHIPS, NOISE, seeds
 
     usual_budget, usual_schedule = usual(chosen["task"])
@@ -175,8 +176,15 @@ def _settings(*, numbers, chip_seeds, budget, schedule, weights, **chosen) -> Se
         noise_seeds=seeds(chosen["seed"], numbers[1], NOISE),
         budget=_budget(_handed_over(usual_budget, chosen["start_from"]), **budget),
         schedule=replace(usual_schedule, **_given(schedule)),
-        host=replace(usual_host(chosen["task"]), weights=weights) if weights else None,
+        host=replace(_usual_host(chosen), weights=weights) if weights else None,
     )
+
+
+def _usual_host(chosen: dict) -> HostRule:
+    from chipemu.learning.settings import Settings, place, usual_host
+
+    task = chosen["task"]
+    return usual_host(task, place(Settings(task, device=chosen["device"], where=chosen["where"]))[0])
 
 
 def _handed_over(usual: Budget, start_from: str | None) -> Budget:

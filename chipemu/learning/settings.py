@@ -50,6 +50,10 @@ HOST_RULES = {
     "mnist": replace(_FINE, limit=1),
 }
 
+# Charges at the points of DYNAP-SE2 over those at DYNAP-SE1's: its rheobase is smaller by as much, and so is the
+# feedback charge of one error. One of its words weighs up to 15 units, so that a limit in words leaves 15 levels.
+_SE2_CHARGE, _SE2_UNITS = 0.625, 15
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -161,7 +165,7 @@ def chip_eta(settings: Settings) -> float:
 
 def host_rule(settings: Settings) -> HostRule:
     """Numbers of the host's rule in an experiment: the usual ones of the task, unless told otherwise."""
-    rule = settings.host or usual_host(settings.task)
+    rule = settings.host or usual_host(settings.task, place(settings)[0])
     if settings.eta is not None:
         rule = replace(rule, eta=settings.eta)
     if settings.levels is not None:
@@ -170,19 +174,26 @@ def host_rule(settings: Settings) -> HostRule:
     return rule
 
 
-def usual_host(task: str) -> HostRule:
-    """Numbers of the host's rule that a task is trained with unless told otherwise."""
-    return HOST_RULES.get(task, HostRule())
+def usual_host(task: str, device: DeviceSpec | None = None) -> HostRule:
+    """Numbers of the host's rule that a task is trained with on a device, unless told otherwise."""
+    rule = HOST_RULES.get(task, HostRule())
+    if not _is_dynapse2(device):
+        return rule
+    return replace(rule, eta=rule.eta / _SE2_CHARGE, limit=rule.limit and _SE2_UNITS * rule.limit)
 
 
 def usual_controller(task: str, where: str, device: DeviceSpec | None = None) -> Controller:
     """Wiring recipe that a task is trained with at a place and on a device, unless told otherwise."""
     usual = CONTROLLERS[task][where] if task in CONTROLLERS else Controller()
-    if device is None or "dynapse2" not in device.lineage:
+    if not _is_dynapse2(device):
         return usual
     # A word of its gate weighs twice as much: the generator has no smaller gain that it could tell from its neighbours.
     points = {name: f"se2-{getattr(usual, name)}" for name in ("output_point", "controller_point")}
     return replace(usual, **points, gate_words=1)
+
+
+def _is_dynapse2(device: DeviceSpec | None) -> bool:
+    return device is not None and "dynapse2" in device.lineage
 
 
 def usual(task: str) -> tuple[Budget, Schedule]:

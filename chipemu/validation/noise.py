@@ -13,7 +13,7 @@ from chipemu.wiring import Lanes
 
 _N_NEURONS, _DIES = 256, (1, 2, 3, 4)
 _SETTLE, _DURATION = 0.3, 1.0  # s
-_HELD = 200e-12  # A, membrane current of the fixed point
+HELD = 200e-12  # A, membrane current of the fixed point
 
 
 def closed_form_variance(device: DeviceSpec, point: OperatingPoint, i_mem: float) -> float:
@@ -32,7 +32,7 @@ def closed_form_variance(device: DeviceSpec, point: OperatingPoint, i_mem: float
 
 def _held(device: DeviceSpec, point: OperatingPoint, effect: str) -> Emulator:
     """Neurons held at a fixed point by a constant current, with one kind of noise, after settling."""
-    dc = [holding_current(device, point, _HELD)] * len(_DIES)
+    dc = [holding_current(device, point, HELD)] * len(_DIES)
     chips = dies(device, point, _DIES, (effect,))
     emulator = bench(cells(device, point, _N_NEURONS), point, chips, dc=dc, precision="float32")
     emulator.advance(silence(emulator, _SETTLE), _SETTLE)
@@ -65,7 +65,7 @@ def run(device: DeviceSpec) -> list[Check]:
     if device.noise.thermal_eta > 0:
         line = target("noise", "variance of ln I_mem over closed form")
         point = load_point(line.operating_point, device)
-        checks.append(line.compare(thermal_variance(device, point) / closed_form_variance(device, point, _HELD)))
+        checks.append(line.compare(thermal_variance(device, point) / closed_form_variance(device, point, HELD)))
     if device.noise.input_std > 0:
         std, time = target("noise", "input noise, standard deviation"), target("noise", "input noise, correlation time")
         got_std, got_time = input_noise(device, load_point(std.operating_point, device))

@@ -6,7 +6,7 @@ from pathlib import Path
 from chipemu.device import load_device
 from chipemu.device_file import read_point
 from chipemu.errors import UnknownNameError
-from chipemu.validation import biases, drift, mismatch, noise, se2, soma, synapse, temperature, timestep
+from chipemu.validation import biases, drift, dynapse2, mismatch, noise, se2, soma, synapse, temperature, timestep
 from chipemu.validation.check import Check, Measure, targets
 
 SUBJECTS: dict[str, Measure] = {
@@ -19,14 +19,10 @@ SUBJECTS: dict[str, Measure] = {
     "drift": drift.run,
     "se2": se2.run,
     "biases": biases.run,
+    "dynapse2": dynapse2.run,
 }
-_NO_POINT = (
-    "any",
-    "lognormal",
-    "linear",
-    "table",
-    se2.POINT,
-)  # what a row is about, where it is not an operating point
+# what a row is about, where it is not an operating point
+_NO_POINT = ("any", "lognormal", "linear", "table", se2.POINT)
 
 
 def run_checks(device: str | Path = "dynapse1", *, subjects: Iterable[str] | None = None) -> list[Check]:

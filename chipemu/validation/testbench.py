@@ -15,7 +15,8 @@ from chipemu.effects import EFFECTS
 from chipemu.emulator import DEFAULT_DT, Emulator
 from chipemu.kernels.run import Events
 from chipemu.mapping import MappedNetwork, map_network
-from chipemu.network import Network
+from chipemu.network import RECEPTORS, Network
+from chipemu.parameters import word_current
 from chipemu.stimulus import EventList, regular
 
 SOURCE, CELLS = "input", "cells"
@@ -74,7 +75,8 @@ def set_dc(emulator: Emulator, dc: Sequence[float]) -> None:
 def parameters(device: DeviceSpec, point: OperatingPoint) -> dict[str, float]:
     """Currents and circuit constants at a point by their names in the equations, by design values [SI]."""
     currents = {bias.parameter: point.biases[name] for name, bias in device.biases.items() if bias.parameter}
-    return {**device.circuit, **point.circuit, **currents}
+    words = {f"I_w_{receptor}": word_current(currents, receptor) for receptor in RECEPTORS}
+    return {**device.circuit, **point.circuit, **words, **currents}
 
 
 def holding_current(device: DeviceSpec, point: OperatingPoint, i_mem: float) -> float:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from chipemu.device import load_device
+from chipemu.device import Routing, load_device
 from chipemu.errors import CapacityError
 from chipemu.mapping import load_mapping, map_network, save_mapping
 from chipemu.network import RECEPTORS, Network
@@ -21,7 +21,7 @@ POINTS = ("p", "q", "r")
 
 @st.composite
 def devices(draw):
-    """Small relatives of DYNAP-SE1, so that their limits are within reach of small networks."""
+    """Small relatives of DYNAP-SE1, some with free tags, so that their limits are within reach of small networks."""
     n_cores, n_neurons = draw(st.integers(1, 4)), draw(st.integers(2, 8))
     reserved = draw(st.sets(st.tuples(st.integers(0, n_cores - 1), st.integers(0, n_neurons - 1)), max_size=2))
     chip = replace(
@@ -33,7 +33,7 @@ def devices(draw):
         n_virtual_sources=draw(st.integers(1, 64)),
         reserved=tuple(sorted(reserved)),
     )
-    return replace(DYNAPSE1, chip=chip)
+    return replace(DYNAPSE1, chip=chip, routing=Routing(free_tags=draw(st.booleans())))
 
 
 @st.composite
@@ -120,7 +120,8 @@ def test_tags_are_unique_on_every_core_and_sram_words_fit(network, device):
     for core in range(device.chip.n_cores):
         reaching = mapped.sender_tag[(mapped.core_mask >> core & 1) == 1]
         assert len(np.unique(reaching)) == len(reaching)
-    assert ((mapped.source_tag > 0) & (mapped.source_tag < 1 << device.chip.tag_bits)).all()
+    first = 0 if device.routing.free_tags else 1
+    assert ((mapped.source_tag >= first) & (mapped.source_tag < 1 << device.chip.tag_bits)).all()
     assert max(map(len, mapped.sram)) <= device.chip.n_sram_words
 
 
@@ -150,7 +151,7 @@ def test_saved_mappings_come_back_equal(network, device):
         loaded = load_mapping(save_mapping(mapped, Path(folder) / "m.toml"), network, device)
     assert loaded.hash == mapped.hash
     assert loaded.sram == mapped.sram
-    for name in ("address", "source_tag", "core_mask"):
+    for name in ("address", "sender_tag", "core_mask"):
         assert (getattr(loaded, name) == getattr(mapped, name)).all()
 
 

@@ -9,11 +9,12 @@ import pytest
 from chipemu import library
 from chipemu.device import load_device, load_point
 from chipemu.errors import InputError, UnknownNameError
-from chipemu.validation import Check, run_checks, se2
+from chipemu.validation import Check, dynapse2, run_checks, se2
 from chipemu.validation.check import COLUMNS, Target, target, targets
 from chipemu.validation.suite import SUBJECTS
 
-TABLES = ["soma", "synapse", "epsp_words", "mismatch", "rate_cv", "noise", "timestep", "biases", "se2"]
+TABLES = ["soma", "synapse", "epsp_words", "mismatch", "rate_cv", "noise", "timestep", "biases", "dynapse2"]
+TABLES += ["se2"]
 ROW_KEYS = ("name", "operating_point", "expected", "got", "tolerance", "unit", "source", "passed")
 
 LINE = Target("rate", "ds-fi", 300.0, "pA", 35.0, 0.7, "Hz", "computed")
@@ -41,7 +42,7 @@ def test_a_line_without_drive_is_called_by_its_measurement():
 
 @pytest.mark.parametrize("table", TABLES)
 def test_tables_are_complete_and_sourced(table):
-    device = load_device("dynapse1")
+    device = load_device("dynapse2" if table == "dynapse2" else "dynapse1")
     for line in targets(table):
         assert line.check
         assert len(line.source) > 10
@@ -114,7 +115,7 @@ def test_rows_about_effects_a_device_lacks_are_left_out():
                      "sampled CV over requested, 0.3 sigma(ln)"}  # fmt: skip
 
 
-@pytest.mark.parametrize("subject", [name for name in SUBJECTS if name not in ("mismatch", "se2")])
+@pytest.mark.parametrize("subject", [name for name in SUBJECTS if name not in ("mismatch", "dynapse2", "se2")])
 def test_the_emulator_agrees_with_its_references(subject):
     rows = run_checks("dynapse1", subjects=[subject])
     assert len(rows) >= 3
@@ -158,6 +159,22 @@ def test_the_bias_table_of_dynapse2_has_its_published_features():
     rows = run_checks("dynapse2", subjects=["biases", "soma"])
     assert len(rows) == 49  # none of the soma: its operating points are DYNAP-SE1's
     assert [row for row in rows if not row.passed] == []
+
+
+def test_dynapse2_agrees_with_its_references():
+    rows = run_checks("dynapse2", subjects=["dynapse2"])
+    assert len(rows) == 32
+    assert [row for row in rows if not row.passed] == []
+
+
+def test_a_mask_that_lets_the_wrong_base_through_fails_the_check(monkeypatch):
+    import chipemu.weight_memory as memory
+
+    right = memory.mask_sums
+    monkeypatch.setattr(memory, "mask_sums", lambda shares: right(shares[..., ::-1]))
+    failed = [row.name for row in dynapse2._masks(load_device("dynapse2")) if not row.passed]
+    assert "strength of a mask over a whole word, 1 units" in failed
+    assert "strength of a mask over a whole word, 15 units" not in failed
 
 
 @pytest.mark.slow
