@@ -1,5 +1,6 @@
 """Latches: which device has them, who sets them, and that what is not set changes nothing."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -224,3 +225,12 @@ def test_time_passed_brings_dendrites_to_rest(device):
     emulator.age(0.0)
     assert np.array_equal(emulator.state, fresh)
     assert emulator._depression.resource.min() == 1
+
+
+def test_show_lists_latches_as_json(capsys):
+    from chipemu.cli.chips import show
+
+    show("dynapse2", as_json=True)
+    latches = json.loads(capsys.readouterr().out)["latches"]
+    assert latches["alpha_ampa"] == {"register": "deam_alpha", "default": False}
+    assert latches["dc"]["default"] is True
