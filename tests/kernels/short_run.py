@@ -46,10 +46,11 @@ def latched(precision: str, dc: float) -> Emulator:
     device, net = load_device(Path(__file__).parents[1] / "latched.toml"), Network("latched")
     latches = ("alpha_ampa", "alpha_nmda", "conductance_ampa", "conductance_nmda", "homeostasis_ampa", "dc")
     inputs, cells = net.sources("inputs", 4), net.population("cells", 16, point=POINT, latches=latches)
-    net.project(inputs, cells, receptor="ampa", words=2, stp=True)
+    net.project(inputs, cells, receptor="ampa", words=2, stp=True, delay="mismatched")
     net.project(inputs, cells, receptor="nmda")
     net.project(cells, cells, receptor="gaba_a", pairs="one", stp=True)
-    point = bench_point(device, {"I_dc": dc, "I_ref": 1.05e-9})
+    # a dead time of 1 ms, and a delay of 0.5 ms
+    point = bench_point(device, {"I_dc": dc, "I_ref": 1.05e-9, "I_delay_mismatched": 0.7e-9})
     dies = [sample_chip(device, seed) for seed in (1, 2)]
     return Emulator(dies, map_network(net, device), points={POINT: point}, precision=precision)
 
