@@ -6,18 +6,23 @@ temperature changes it, then age; it is held above the leakage floor; last, the 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
 from chipemu.ageing import wander
 from chipemu.bias import span
+from chipemu.defects import Defects
 from chipemu.device import DeviceSpec
 from chipemu.effects import EFFECTS, Switches, switches
 from chipemu.errors import InputError
 from chipemu.kernels.layout import STREAM_AGEING, STREAM_SLOT
-from chipemu.mismatch import core_addresses, core_factors, neuron_factors, normals, parameter_index
+from chipemu.mismatch import core_addresses, core_factors, normals, parameter_index
+from chipemu.seats import Seats, good_first
+from chipemu.spread import neuron_factors, relative_sigma
 from chipemu.temperature import ROOM, bias_ratio, leakage_ratio
-from chipemu.units import in_si, show
+from chipemu.transistor import check_choice
+from chipemu.units import in_si, show, thermal_voltage
 
 OLDEST = 100 * 365.25 * 86400.0  # s
 
@@ -36,15 +41,23 @@ class Chip:
     applied : Switches
         Which effects act, and how strongly.
     neuron_factor : dict of (core, neuron) arrays
-        Within-core mismatch of each parameter, a factor with median 1.
+        Within-core mismatch of each parameter, a factor with median 1; at other currents see ``flowing``.
     core_factor : dict of (core,) arrays
         Factor on each bias from its core's and its die's generator, median 1.
+    defects : Defects
+        Dead and stuck elements of the die as it was made.
+    seats : Seats or None
+        Where a repaired die keeps what a mapping names; None for a die as it was made.
     elapsed : float
         Time since the die was made [s].
     wandered : dict of (core,) arrays
         ln(current) by which each bias has drifted since; a bias that is missing has not.
     n_waits : int
         How often time was let pass: the address of the next draw.
+    mismatch_model : {"measured", "geometry"}
+        Where the size of within-core mismatch comes from.
+    corner : {"TT", "SS", "FF", "SF", "FS"}
+        Process corner of the n- and p-channel transistors; it is in ``core_factor`` and in ``leakage``.
     """
 
     device: DeviceSpec
@@ -53,9 +66,13 @@ class Chip:
     applied: Switches
     neuron_factor: Mapping[str, np.ndarray]
     core_factor: Mapping[str, np.ndarray]
+    defects: Defects
+    seats: Seats | None = None
     elapsed: float = 0.0
     wandered: Mapping[str, np.ndarray] = field(default_factory=dict)
     n_waits: int = 0
+    mismatch_model: str = "measured"
+    corner: str = "TT"
 
     def set_temperature(self, temperature: str | float) -> "Chip":
         """The same die at another temperature, e.g. ``"60degC"`` or 333.15 [K]; InputError outside 200 K to 450 K."""
@@ -103,15 +120,18 @@ class Chip:
             all(np.all(factor == 1) for factor in factors)
             and not any(np.any(offset) for offset in self.wandered.values())
             and not (self.applied.on("temperature") and self.temperature != ROOM)
+            and self.corner == "TT"
         )
 
     @property
     def leakage(self) -> float:
-        """Leakage floor over that at 25 degC."""
-        law = self.device.temperature
-        if law is None or not self.applied.on("temperature"):
-            return 1.0
-        return float(leakage_ratio(law, self.device.circuit["kappa"], self.temperature))
+        """Leakage floor over that at 25 degC of a typical process."""
+        law, kappa = self.device.temperature, self.device.circuit["kappa"]
+        warm = law is not None and self.applied.on("temperature")
+        ratio = float(leakage_ratio(law, kappa, self.temperature)) if warm else 1.0
+        if self.corner == "TT":
+            return ratio
+        return ratio * float(np.exp(self.device.transistors.leakage_shift(self.corner, kappa, thermal_voltage(ROOM))))
 
     def bias_at_work(self, name: str, asked: np.ndarray, reference: np.ndarray) -> np.ndarray:
         """Current of a bias on each core before mismatch [A]: as asked, changed by temperature, then by age.
@@ -134,17 +154,67 @@ class Chip:
         coded = generator is not None and self.applied.on("bias_quantisation")
         return np.maximum(flows, span(generator)[0] * self.leakage) if coded else flows
 
+    def flowing(self, parameter: str, current: np.ndarray, address: np.ndarray) -> np.ndarray:
+        """Currents of some neurons [A] whose cores send them ``current`` [A]; ``address`` is (n, 2) core, neuron.
+
+        A neuron keeps its place in the distribution; how wide that is follows the current, see ``chipemu.spread``.
+        """
+        factor = self.neuron_factor[parameter][address[:, 0], address[:, 1]]
+        kelvin = self.temperature if self.applied.on("temperature") else ROOM
+        return current * factor ** relative_sigma(self.device, self.mismatch_model, parameter, current, kelvin)
+
     def slot_factor(self, address: np.ndarray) -> np.ndarray:
-        """Pulse factor of every CAM slot of some neurons; ``address`` is (n, 2) core, neuron; returns (n, slot)."""
+        """Pulse factor of every CAM slot of some neurons, 0 where the word is dead.
+
+        ``address`` is (n, 2) core, neuron; returns (n, slot).
+        """
         sigma = self.device.mismatch.slot * self.applied.scale("mismatch_slot")
-        return self._per_slot(address, 0, self.device.chip.n_cam_words, sigma)
+        place = self._place(address)
+        factor = self._per_slot(place, 0, self.device.chip.n_cam_words, sigma)
+        dead = self.defects.dead_words(place)
+        factor[dead] = 0.0
+        return self._in_order(factor, dead, lambda: self.defects.stuck_words(place))
+
+    def stuck_words(self, address: np.ndarray) -> np.ndarray:
+        """CAM slots of some neurons that keep their first content, (n, slot) bool."""
+        place = self._place(address)
+        stuck = self.defects.stuck_words(place)
+        return self._in_order(stuck, self.defects.dead_words(place), lambda: stuck)
 
     def plastic_factor(self, address: np.ndarray, what: str) -> np.ndarray:
-        """Factor of every plastic synapse of some neurons on its ``"pulse"`` or its ``"step"`` rate, (n, slot)."""
+        """Factor of every plastic synapse of some neurons on its ``"pulse"`` or its ``"step"`` rate, (n, slot).
+
+        0 for the pulse of a dead synapse, and for the step rate of a stuck one.
+        """
         plastic, n_cam = self.device.plastic, self.device.chip.n_cam_words
         sigma = self.device.mismatch.slot if what == "pulse" else plastic.step_mismatch
         first = n_cam if what == "pulse" else n_cam + plastic.n_words
-        return self._per_slot(address, first, plastic.n_words, sigma * self.applied.scale("mismatch_slot"))
+        place = self._place(address)
+        factor = self._per_slot(place, first, plastic.n_words, sigma * self.applied.scale("mismatch_slot"))
+        dead, stuck = self.defects.dead_synapses(place), self.defects.stuck_synapses(place)
+        factor[dead if what == "pulse" else stuck] = 0.0
+        return self._in_order(factor, dead, lambda: stuck)
+
+    @cached_property
+    def dead_neurons(self) -> np.ndarray:
+        """Neurons that never spike, (core, neuron) bool."""
+        dead = self.defects.dead_neurons
+        return dead if self.seats is None else np.take_along_axis(dead, self.seats.neuron, axis=1)
+
+    @cached_property
+    def dead_tags(self) -> np.ndarray:
+        """Tags that a core does not hear, (core, tag) bool."""
+        dead = self.defects.dead_tags
+        return dead if self.seats is None else dead[:, self.seats.tag]
+
+    def _place(self, address: np.ndarray) -> np.ndarray:
+        return address if self.seats is None else self.seats.place(address)
+
+    def _in_order(self, values: np.ndarray, dead: np.ndarray, stuck) -> np.ndarray:
+        """Values of slots in the order in which a mapping fills them."""
+        if self.seats is None:
+            return values
+        return np.take_along_axis(values, good_first(dead, stuck()), axis=1)
 
     def _per_slot(self, address: np.ndarray, first: int, n_slots: int, sigma: float) -> np.ndarray:
         place = (address[:, 0].astype(np.uint32) << 16) | address[:, 1].astype(np.uint32)
@@ -177,6 +247,8 @@ def sample_chip(
     without: Iterable[str] = (),
     scale: Mapping[str, float] | None = None,
     temperature: str | float = ROOM,
+    mismatch_model: str = "measured",
+    corner: str = "TT",
 ) -> Chip:
     """Draw one die of a device.
 
@@ -192,6 +264,11 @@ def sample_chip(
         Factor on the standard deviation of effects or groups, e.g. ``{"mismatch": 2}``.
     temperature
         Of the die, e.g. ``"60degC"`` or 333.15 [K].
+    mismatch_model
+        Size of the spread from neuron to neuron: ``"measured"``, or by ``"geometry"`` of the transistors.
+    corner
+        Process corner, n-channel then p-channel: ``"TT"``, ``"SS"``, ``"FF"``, ``"SF"``, ``"FS"`` (typical, slow,
+        fast).
 
     Returns
     -------
@@ -200,9 +277,9 @@ def sample_chip(
     Raises
     ------
     InputError
-        If the seed, temperature, or a scale is out of range.
+        If the seed, temperature, or a scale is out of range, or the device describes no transistors where they count.
     UnknownNameError
-        If an effect does not exist.
+        If an effect, mismatch model or corner does not exist.
 
     Examples
     --------
@@ -214,12 +291,16 @@ def sample_chip(
     if not 0 <= seed < 2**63:
         raise InputError(f"die seed {seed} is out of range; allowed 0 to 2^63 - 1")
     temperature = _checked_temperature(in_si(temperature, "K", where="die temperature"))
+    check_choice(device.transistors, device.path, mismatch_model, corner)
     applied = switches(without, scale)
     return Chip(
         device,
         seed,
         temperature,
         applied,
-        neuron_factors(device, seed, applied),
-        core_factors(device, seed, applied),
+        neuron_factors(device, seed, applied, mismatch_model),
+        core_factors(device, seed, applied, corner),
+        Defects(device.defects, device.chip, device.plastic.n_words if device.plastic else 0, seed, applied),
+        mismatch_model=mismatch_model,
+        corner=corner,
     )

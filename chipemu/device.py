@@ -14,20 +14,30 @@ from chipemu.bias import BiasGenerator, Generator
 from chipemu.device_fields import Section
 from chipemu.device_file import content_hash, read_device
 from chipemu.device_latches import EXTRA_PARAMETERS, Delays, Depression, Homeostasis, Latch, LatchEntry
-from chipemu.device_schema import PARAMETERS, DeviceFile, TemperatureSection, required_parameters
+from chipemu.device_schema import (
+    PARAMETERS,
+    DeviceFile,
+    TemperatureSection,
+    TransistorSection,
+    required_parameters,
+)
 from chipemu.device_text import device_text
 from chipemu.errors import UnknownNameError
 from chipemu.frozen_map import FrozenMap
 from chipemu.generator_schema import build_generators, shared_generator
 from chipemu.operating_point import OperatingPoint, load_point
 from chipemu.quantity import Quantity, look_up
+from chipemu.store import Capacitor, Cmo, Pcm, Rram, WeightStore
+from chipemu.store_schema import StoreSection
 from chipemu.temperature import Temperature
+from chipemu.transistor import TransistorClass, Transistors
 
 __all__ = [
     "PARAMETERS",
     "Bias",
     "BiasGenerator",
     "Capacity",
+    "DefectRates",
     "DeviceSpec",
     "Drift",
     "Energy",
@@ -35,7 +45,10 @@ __all__ = [
     "Noise",
     "OperatingPoint",
     "Plastic",
+    "Power",
     "Quantity",
+    "Structure",
+    "Transistors",
     "load_device",
     "load_point",
 ]
@@ -73,17 +86,37 @@ class Bias:
 
 
 @dataclass(frozen=True)
+class Structure:
+    """How within-core spread lies on the die.
+
+    ``gradient`` is the standard deviation of the slope of ln(current) along each axis, edge to edge;
+    ``correlated_share`` the part of the within-core variance that neighbours have in common over
+    ``correlation_length`` [neurons]; ``outlier_share`` the fraction of currents with an extra deviation of
+    ``outlier_width`` times the within-core one.
+    """
+
+    gradient: float = 0.0
+    correlated_share: float = 0.0
+    correlation_length: float = 1.0
+    outlier_share: float = 0.0
+    outlier_width: float = 0.0
+
+
+@dataclass(frozen=True)
 class Mismatch:
     """Fixed spread as the standard deviation of ln(current), complete for every name.
 
     ``within_core`` is keyed by neuron parameter (and I_spkthr), ``between_cores`` and ``between_dies`` by modelled
-    bias; ``slot`` holds for the pulse of one CAM word.
+    bias; ``slot`` holds for the pulse of one CAM word. ``against_current`` has currents [A] and factors on
+    ``within_core`` for the parameters whose spread was measured at several currents.
     """
 
     within_core: Mapping[str, float]
     between_cores: Mapping[str, float]
     between_dies: Mapping[str, float]
     slot: float
+    against_current: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = FrozenMap({})
+    structure: Structure = Structure()
 
 
 @dataclass(frozen=True)
@@ -127,6 +160,25 @@ class Plastic:
 
 
 @dataclass(frozen=True)
+class DefectRates:
+    """Fractions of elements that are dead or stuck on a die.
+
+    ``dead_words`` of all CAM words, gathered in few neurons: ``word_clustering`` is the correlation of two words of a
+    neuron, ``word_between_cores`` the spread sigma(ln) of the fraction from core to core. ``dead_synapses`` and
+    ``stuck_synapses`` are of the plastic synapses.
+    """
+
+    dead_words: float = 0.0
+    word_clustering: float = 0.0
+    word_between_cores: float = 0.0
+    stuck_words: float = 0.0
+    dead_neurons: float = 0.0
+    dead_tags: float = 0.0
+    dead_synapses: float = 0.0
+    stuck_synapses: float = 0.0
+
+
+@dataclass(frozen=True)
 class Energy:
     """Energy of the operations that an event takes [J]: a neuron generates a spike, encodes one routing word, routes
     an event to another core, broadcasts it in a core, and a matching synapse extends it to a pulse."""
@@ -136,6 +188,19 @@ class Energy:
     route: float
     broadcast: float
     pulse: float
+
+
+@dataclass(frozen=True)
+class Power:
+    """Power without events, of a core and of the rest of the chip [W]; energy of a hop to the next chip [J]; time of a
+    broadcast in a core and of a hop [s]; events that a core takes [1/s]."""
+
+    static_core: float
+    static_chip: float
+    hop: float
+    broadcast_time: float
+    hop_time: float
+    event_rate: float
 
 
 @dataclass(frozen=True)
@@ -168,8 +233,16 @@ class DeviceSpec:
         How currents follow temperature; None if the device does not say: then U_T alone follows.
     drift : Drift or None
         How biases wander with age; None if they do not.
+    transistors : Transistors or None
+        Sizes of the transistors that copy biases; None if the file does not say.
     energy : Energy or None
         What an event costs; None if the file does not say.
+    power : Power or None
+        What waiting costs, and how long an event takes; None if the file does not say.
+    defects : DefectRates
+        Dead and stuck elements; all zero if the file does not say.
+    store : Pcm, Rram, Cmo, Capacitor or None
+        What plastic synapses keep their weight in; None where the code itself acts.
     weights : {"words", "float", "masks"}
         Whether a weight is a number of CAM words, any number, or words that each choose among four base currents.
     routing : Routing
@@ -201,8 +274,12 @@ class DeviceSpec:
     noise: Noise
     temperature: Temperature | None
     drift: Drift | None
+    transistors: Transistors | None
     plastic: Plastic | None
     energy: Energy | None
+    power: Power | None
+    defects: DefectRates
+    store: WeightStore | None
     weights: str
     routing: Routing
     signals: tuple[str, ...]
@@ -317,8 +394,12 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         noise=Noise(**_values(checked.noise)) if checked.noise else Noise(),
         temperature=_temperature(checked.temperature),
         drift=Drift(**_values(checked.drift)) if checked.drift else None,
+        transistors=_transistors(checked.transistors),
         plastic=Plastic(**_values(checked.plastic)) if checked.plastic else None,
         energy=Energy(**_values(checked.energy)) if checked.energy else None,
+        power=Power(**_values(checked.power)) if checked.power else None,
+        defects=DefectRates(**_values(checked.defects)) if checked.defects else DefectRates(),
+        store=_store(checked.store) if checked.store else None,
         weights=checked.weights,
         routing=Routing(**_values(checked.routing)) if checked.routing else Routing(),
         signals=tuple(checked.signals),
@@ -334,6 +415,12 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
 def _values(section: Section) -> dict[str, Any]:
     given = ((name, getattr(section, name)) for name in type(section).model_fields)
     return {name: quantity.value for name, quantity in given if quantity is not None}
+
+
+def _store(section: StoreSection) -> WeightStore:
+    kinds = {"pcm": Pcm, "rram": Rram, "cmo": Cmo, "capacitor": Capacitor}
+    (kind,) = (kind for kind in kinds if getattr(section, kind) is not None)
+    return kinds[kind](**_values(getattr(section, kind)))
 
 
 def _collect(section: Any, prefix: str = "") -> Iterator[tuple[str, Quantity]]:
@@ -360,6 +447,17 @@ def _latch(name: str, entry: LatchEntry) -> Latch:
     return Latch(name, entry.register_, entry.default, entry.source, entry.note)
 
 
+def _transistors(section: TransistorSection | None) -> Transistors | None:
+    if section is None:
+        return None
+    classes = {
+        name: TransistorClass(name, entry.channel.value, entry.W.value, entry.L.value, tuple(entry.parameters))
+        for name, entry in section.classes.items()
+    }
+    rest = {name: getattr(section, name).value for name in type(section).model_fields if name != "classes"}
+    return Transistors(**rest, classes=FrozenMap(classes))
+
+
 def _mismatch(checked: DeviceFile) -> Mismatch:
     section = checked.mismatch
     bias_names = [name for name, entry in checked.biases.items() if entry.parameter]
@@ -374,4 +472,10 @@ def _mismatch(checked: DeviceFile) -> Mismatch:
         between_cores=complete("between_cores", bias_names),
         between_dies=complete("between_dies", bias_names),
         slot=section.slot.value if section else 0.0,
+        against_current=FrozenMap(
+            {name: (table.current.value, table.factor.value) for name, table in section.against_current.items()}
+            if section
+            else {}
+        ),
+        structure=Structure(**_values(section.structure)) if section and section.structure else Structure(),
     )

@@ -99,6 +99,19 @@ def count(low: int, high: int) -> Any:
     return _entry(convert, "", str(low), limit)
 
 
+def numbers(unit: str, low: float, high: float, size: int, example: str) -> Any:
+    """Field type: a list of some numbers with unit and allowed range [SI]."""
+    each = Limit(unit, low, high)
+    limit = f"a list of {size}, each {each}"
+
+    def convert(raw: Any) -> tuple[float, ...]:
+        if not isinstance(raw, list) or len(raw) != size:
+            raise ValueError(f"{shorten(repr(raw))} is not usable; {limit}")
+        return tuple(number(item, each) for item in raw)
+
+    return _entry(convert, unit, example, limit)
+
+
 def choice(*options: Any) -> Any:
     """Field type: one of a few values."""
     limit = f"allowed {', '.join(map(repr, options))}"
@@ -129,13 +142,22 @@ def _addresses(raw: Any) -> tuple[tuple[int, int], ...]:
     return tuple((core, neuron) for core, neuron in raw)
 
 
+def _factors(raw: Any) -> tuple[float, ...]:
+    if not isinstance(raw, list) or not 1 <= len(raw) <= 16:
+        raise ValueError(f"{shorten(repr(raw))} is not usable; allowed a list of 1 to 16 factors")
+    return tuple(number(item, Limit("", 0.0, 10.0)) for item in raw)
+
+
 RISING_CURRENTS = _entry(
     _currents, "A", '["15 pA", "105 pA"]', "allowed 1 to 16 currents in rising order, 1 fA to 1 mA"
 )
 ADDRESSES = _entry(_addresses, "", "[[0, 0]]", "allowed a list of [core, neuron]")
+FACTORS = _entry(_factors, "", "[1.1, 1.0]", "allowed 1 to 16 factors, 0 to 10")
 SMALL_CAPACITANCE = quantity("F", 1e-15, 1e-9, '"2 pF"')
 ENERGY = quantity("J", 0.0, 1e-3, '"260 pJ"')
 SIGMA_LN = quantity("", 0.0, 2.0, "0.1")
+FRACTION = quantity("", 0.0, 1.0, "0.05")
+EVENT_TIME = quantity("s", 0.0, 1e-3, '"27 ns"')
 
 
 def _fractions(raw: Any) -> tuple[float, ...]:

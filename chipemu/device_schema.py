@@ -12,7 +12,11 @@ from chipemu.ageing import DRIFT_KINDS
 from chipemu.device_fields import (
     ADDRESSES,
     ENERGY,
+    EVENT_TIME,
+    FACTORS,
+    FRACTION,
     PLAIN_SOURCES,
+    RISING_CURRENTS,
     SIGMA_LN,
     SMALL_CAPACITANCE,
     Section,
@@ -32,7 +36,9 @@ from chipemu.device_latches import (
 )
 from chipemu.generator_schema import GeneratorSection, register_fault
 from chipemu.quantity import Quantity
+from chipemu.store_schema import StoreSection
 from chipemu.temperature import BIAS_KINDS
+from chipemu.transistor import CHANNELS
 from chipemu.units import show
 
 RECEPTOR_NAMES = ("ampa", "nmda", "gaba_a", "gaba_b")
@@ -47,6 +53,8 @@ _SETTABLE = (*PARAMETERS, *BASES, "I_spkthr", *EXTRA_PARAMETERS)
 _WITH_MASKS = tuple(name for name in PARAMETERS if name != "I_tau2" and not name.startswith("I_w_")) + BASES
 SIGNALS = ("presynaptic_spike", "feedback_current", "learn_enable")
 OPTIONAL_SECTIONS = ("bias_generator", "mismatch", "noise", "temperature", "drift")
+DROPPABLE_SECTIONS = (*OPTIONAL_SECTIONS, "transistors", "defects")  # what a file may leave out of what it extends
+NAME = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="small letters, digits and dashes")]
 
 
 class ChipSection(Section):
@@ -139,6 +147,33 @@ def check_current_order(circuit: Mapping[str, float]) -> None:
         raise ValueError(f"{shown} are out of order; allowed I0 <= I_reset < I_spkthr")
 
 
+class AgainstCurrent(Section):
+    """Spread at a current over the one of ``within_core``, interpolated in logarithms, constant outside."""
+
+    current: RISING_CURRENTS
+    factor: FACTORS
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "AgainstCurrent":
+        n_currents, n_factors = len(self.current.value), len(self.factor.value)
+        if n_currents != n_factors or min(self.factor.value) == 0:
+            raise ValueError(
+                f"{n_currents} currents and {n_factors} factors, the smallest {min(self.factor.value):g}; allowed a "
+                "factor above 0 for every current"
+            )
+        return self
+
+
+class StructureSection(Section):
+    """How the spread from neuron to neuron lies on the die, and how far its tail reaches."""
+
+    gradient: quantity("", 0.0, 1.0, "0.02")
+    correlated_share: quantity("", 0.0, 1.0, "0.1")
+    correlation_length: quantity("", 0.5, 16.0, "3.0")
+    outlier_share: quantity("", 0.0, 0.2, "0.01")
+    outlier_width: quantity("", 0.0, 20.0, "3.0")
+
+
 class MismatchSection(Section):
     """Fixed spread, as the standard deviation of ln(current); each table has a ``default`` and exceptions to it."""
 
@@ -146,12 +181,43 @@ class MismatchSection(Section):
     between_cores: dict[str, SIGMA_LN]
     between_dies: dict[str, SIGMA_LN]
     slot: SIGMA_LN
+    against_current: dict[Literal[PARAMETERS], AgainstCurrent] = Field(default_factory=dict)
+    structure: StructureSection | None = None
 
     @model_validator(mode="after")
     def _has_defaults(self) -> "MismatchSection":
         for table in ("within_core", "between_cores", "between_dies"):
             if "default" not in getattr(self, table):
                 raise ValueError(f"{table}.default is missing; write {{ value = 0.1, source = ... }}, allowed 0 to 2")
+        return self
+
+
+class TransistorEntry(Section):
+    """Transistors of one drawn size, and the neuron parameters whose bias they copy."""
+
+    channel: choice(*CHANNELS)
+    W: quantity("m", 1e-8, 1e-3, '"1 um"')
+    L: quantity("m", 1e-8, 1e-3, '"1 um"')
+    parameters: list[Literal[PARAMETERS]]
+
+
+class TransistorSection(Section):
+    """Sizes of transistors, what they do to mismatch, and process corners."""
+
+    A_VT: quantity("V·m", 1e-11, 1e-7, '"4 nV·m"')
+    I_spec_n: quantity("A", 1e-9, 1e-4, '"500 nA"')
+    I_spec_p: quantity("A", 1e-9, 1e-4, '"120 nA"')
+    corner_V_T: quantity("V", 0.0, 0.2, '"45 mV"')
+    corner_mobility: quantity("", 0.0, 0.5, "0.05")
+    corner_residual: quantity("", 0.0, 1.0, "0.1")
+    classes: dict[NAME, TransistorEntry]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "TransistorSection":
+        named = [parameter for entry in self.classes.values() for parameter in entry.parameters]
+        twice = sorted({parameter for parameter in named if named.count(parameter) > 1})
+        if twice:
+            raise ValueError(f"classes: parameter {twice[0]!r} is in more than one class; allowed one")
         return self
 
 
@@ -199,6 +265,30 @@ class PlasticSection(Section):
     host_access: choice(True, False)
 
 
+class PowerSection(Section):
+    """Power without events, the energy of a hop to the next chip, and the time that an event takes."""
+
+    static_core: quantity("W", 0.0, 1.0, '"10 uW"')
+    static_chip: quantity("W", 0.0, 1.0, '"0 W"')
+    hop: ENERGY
+    broadcast_time: EVENT_TIME
+    hop_time: EVENT_TIME
+    event_rate: quantity("Hz", 1.0, 1e12, '"30 MHz"')
+
+
+class DefectsSection(Section):
+    """Elements that are dead or stuck, fixed per die."""
+
+    dead_words: FRACTION
+    word_clustering: quantity("", 0.0, 0.99, "0.5")
+    word_between_cores: SIGMA_LN
+    stuck_words: FRACTION
+    dead_neurons: FRACTION
+    dead_tags: FRACTION
+    dead_synapses: FRACTION
+    stuck_synapses: FRACTION
+
+
 class EnergySection(Section):
     """Energy of the operations that an event takes."""
 
@@ -209,7 +299,6 @@ class EnergySection(Section):
     pulse: ENERGY
 
 
-NAME = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="small letters, digits and dashes")]
 SENTENCE = Annotated[str, Field(min_length=1, max_length=500)]
 REFERENCES = Annotated[dict[str, Annotated[str, Field(min_length=1, max_length=1000)]], Field(max_length=200)]
 
@@ -224,7 +313,7 @@ class DeviceFile(Section):
     weights: Literal["words", "float", "masks"]
     signals: list[Literal[SIGNALS]]
     not_modelled: list[SENTENCE]
-    without: list[Literal[OPTIONAL_SECTIONS]] = Field(default_factory=list)
+    without: list[Literal[DROPPABLE_SECTIONS]] = Field(default_factory=list)
     references: REFERENCES
     chip: ChipSection
     biases: dict[str, BiasEntry]
@@ -234,6 +323,7 @@ class DeviceFile(Section):
     noise: NoiseSection | None = None
     temperature: TemperatureSection | None = None
     drift: DriftSection | None = None
+    transistors: TransistorSection | None = None
     plastic: PlasticSection | None = None
     energy: EnergySection | None = None
     latches: dict[Literal[tuple(LATCHES)], LatchEntry] = Field(default_factory=dict)
@@ -241,6 +331,9 @@ class DeviceFile(Section):
     depression: DepressionSection | None = None
     delays: DelaySection | None = None
     routing: RoutingSection | None = None
+    power: PowerSection | None = None
+    defects: DefectsSection | None = None
+    store: StoreSection | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "DeviceFile":
@@ -250,6 +343,10 @@ class DeviceFile(Section):
             if getattr(self, section) is None and section not in self.without
         ]
         faults += [*_bias_faults(self), *latch_faults(self)]
+        if self.weights == "float" and self.defects is not None:
+            faults.append("defects: a device with float weights has no words that could be dead; list it in `without`")
+        if self.store is not None and self.plastic is None:
+            faults.append("store keeps the weights of plastic synapses; allowed only beside the table plastic")
         if faults:
             raise ValueError("\n".join(faults))
         return self

@@ -20,14 +20,18 @@ _HEADINGS = {
     "bias_generator": "bias generator",
     "circuit": "circuit constants",
     "mismatch": "mismatch, standard deviation of ln(current)",
+    "transistors": "transistors that copy biases, and process corners",
     "noise": "noise",
     "temperature": "temperature: leakage, and what biases do",
     "drift": "drift of biases with age",
     "plastic": "plastic synapses",
+    "defects": "dead and stuck elements, fraction of all",
+    "store": "what plastic synapses keep their weight in",
     "energy": "energy of an event's operations",
     "homeostasis": "homeostasis (equation not published: modelling choice)",
     "depression": "short-term depression (equation not published: modelling choice)",
     "delays": "delays (curve not published: modelling choice)",
+    "power": "power without events, and the time an event takes",
 }
 
 

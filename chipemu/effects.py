@@ -1,7 +1,8 @@
 """Every non-ideality: its name, what it changes, and its switch.
 
 ``EFFECTS`` is the one table; the command line, ``print(chip)`` and the tests all read it.  An effect's scale is 0 when
-switched off, 1 as the device file says, or any other non-negative factor on its standard deviation.
+switched off, 1 as the device file says, or any other non-negative factor on its standard deviation, or on its fraction
+of dead elements.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,6 +25,9 @@ class Effect:
 CALIBRATION = "calibration"
 _TABLE = (
     Effect("mismatch_within_core", "sigma(ln)", ("neuron_factor",), "spread of every current from neuron to neuron"),
+    Effect("mismatch_correlated", "sigma(ln)", ("neuron_factor",), "what neighbours of a core have in common"),
+    Effect("mismatch_outliers", "sigma(ln)", ("neuron_factor",), "extra spread of a few currents: a heavy tail"),
+    Effect("mismatch_gradient", "sigma(ln)", ("neuron_factor",), "slope across the die, in a direction of its own"),
     Effect("mismatch_between_cores", "sigma(ln)", ("core_factor",), "spread of every bias from core to core"),
     Effect("mismatch_between_dies", "sigma(ln)", ("core_factor",), "spread of every bias from die to die"),
     Effect("mismatch_slot", "sigma(ln)", ("slot_factor",), "spread of the pulse from CAM word to CAM word"),
@@ -39,15 +43,36 @@ _TABLE = (
         False,
     ),
     Effect("bias_drift", "sigma(ln)", ("bias_at_work",), "every bias of every core wanders with age"),
+    Effect("programming_noise", "sigma(G)", ("programming_error",), "error of every write of a memristive weight"),
+    Effect("read_noise", "sigma(G)", ("read_spread",), "noise of a memristive weight from event to event"),
+    Effect("conductance_drift", "law of G(t)", ("drift_law",), "memristive weights drift with the time since a write"),
+    Effect("weight_leak", "I_leak", ("leak_rate",), "weights on capacitors leak towards the lower level"),
     Effect("bias_quantisation", "code", ("bias_current",), "biases take the nearest coarse/fine code", False),
+    Effect(
+        "dead_words", "fraction", ("slot_factor",), "CAM words and plastic synapses without a pulse, in few neurons"
+    ),
+    Effect(
+        "stuck_words", "fraction", ("stuck_words",), "CAM words that keep their first content; codes without a step"
+    ),
+    Effect("dead_neurons", "fraction", ("threshold", "positive_feedback"), "neurons that never spike"),
+    Effect("dead_tags", "fraction", ("dead_tags",), "tags that a core does not hear"),
     Effect(CALIBRATION, "-", ("bias_current",), "biases are tuned per core from spikes before use", False),
 )
 EFFECTS: dict[str, Effect] = {effect.name: effect for effect in _TABLE}
 GROUPS: dict[str, tuple[str, ...]] = {
-    "mismatch": ("mismatch_within_core", "mismatch_between_cores", "mismatch_between_dies", "mismatch_slot"),
-    "noise": ("thermal_noise", "input_noise", "event_jitter", "event_loss"),
-    "drift": ("bias_drift",),
+    "mismatch": (
+        "mismatch_within_core",
+        "mismatch_correlated",
+        "mismatch_outliers",
+        "mismatch_gradient",
+        "mismatch_between_cores",
+        "mismatch_between_dies",
+        "mismatch_slot",
+    ),
+    "noise": ("thermal_noise", "input_noise", "event_jitter", "event_loss", "programming_noise", "read_noise"),
+    "drift": ("bias_drift", "weight_leak", "conductance_drift"),
     "quantisation": ("bias_quantisation",),
+    "dead": ("dead_words", "stuck_words", "dead_neurons", "dead_tags"),
 }
 MAX_SCALE = 100.0
 

@@ -31,7 +31,7 @@ from chipemu.parameters import (
     nominal_charge,
     point_setting,
 )
-from chipemu.power import event_energy
+from chipemu.power import event_energy, warn_if_busy
 from chipemu.recording import build_dataset, probe_fields, probe_values
 from chipemu.stimulus import EventList, check_events, regular, steps
 from chipemu.transit import build_transit, clear
@@ -119,12 +119,14 @@ class Emulator:
         self.ledger = Ledger()
         self._lanes = Lanes(mapped)
         dtype = _PRECISION[precision]
+        self._keys = np.array(
+            [(seed & 0xFFFFFFFF, chip.seed & 0xFFFFFFFF) for chip in chips for seed in noise_seeds], np.uint64
+        )
         bases = None
         if mapped.device.weights == "masks":
             bases = neuron_bases(mapped.device, self.points, mapped.core_point, mapped.address)
-        self._memory = WeightMemory(mapped, self._lanes, chips, len(noise_seeds), dtype, bases)
-        self._keys = np.array(
-            [(seed & 0xFFFFFFFF, chip.seed & 0xFFFFFFFF) for chip in chips for seed in noise_seeds], np.uint64
+        self._memory = WeightMemory(
+            mapped, self._lanes, chips, len(noise_seeds), dt, dtype, step=self.step, keys=self._keys, bases=bases
         )
         self._transit = build_transit(mapped, self._lanes, chips, len(noise_seeds), self._memory.wiring, dt, dtype)
         self._floor = np.zeros((self.n_runs, 2), dtype)
@@ -147,8 +149,18 @@ class Emulator:
         self._turn_into([chip.set_temperature(temperature) for chip in self.chips])
 
     def age(self, duration: str | float) -> None:
-        """Let time pass on idle dies, e.g. ``"1 week"`` or a number [s]: biases drift, neurons come to rest."""
+        """Let time pass on idle dies, e.g. ``"1 week"`` or a number [s].
+
+        Biases drift, what a weight store keeps drifts or leaks, neurons come to rest.
+
+        Raises
+        ------
+        InputError
+            If a die would be older than 100 years.
+        """
+        before = self.chips[0].elapsed
         self._turn_into([chip.age(duration) for chip in self.chips])
+        self._memory.age(self.chips[0].elapsed - before)
         self._set_initial_state()
 
     def _turn_into(self, chips: Sequence[Chip]) -> None:
@@ -178,17 +190,13 @@ class Emulator:
         seeds = len(self.noise_seeds)
         for c, chip in enumerate(self.chips):
             fields = neuron_fields(chip, self.mapped, self.points, setting, c, self.dt)
-            self._warn_if_coarse(fields)
+            self._warn_if_coarse(fields, self._silenced(c, fields))
             for field, value in fields.items():
                 padding = PADDING.get(field, 0.0)
                 self._lanes.set_field(self.state, field, slice(c * seeds, (c + 1) * seeds), value, padding)
 
         if self.mapped.device.weights == "masks":
-            stated_at = core_temperature(self.mapped, self.points)
-            shares = [
-                base_shares(chip, setting, c, self.mapped.address, stated_at) for c, chip in enumerate(self.chips)
-            ]
-            self._memory.set_base_shares(np.repeat(np.stack(shares), seeds, axis=0))
+            self._memory.set_base_shares(self._base_shares())
         if self.mapped.device.delays is not None:
             self._set_delays()
 
@@ -199,8 +207,21 @@ class Emulator:
         n_blocks = self._lanes.n_lanes // LANES
         self._transit = deepened(self._transit, self.step, int(delay.max(initial=0)) + 1, n_blocks)
 
-    def _warn_if_coarse(self, fields: Mapping[int, np.ndarray]) -> None:
-        rate = float(np.max(fields[at.STEP_PER_CHARGE] * fields[at.I_TAU], initial=0.0))
+    def _base_shares(self) -> np.ndarray:
+        """Part of each base current in a word with all four, (run, neuron, base)."""
+        address, stated_at = self.mapped.address, core_temperature(self.mapped, self.points)
+        shares = [base_shares(chip, self.setting, c, address, stated_at) for c, chip in enumerate(self.chips)]
+        return np.repeat(np.stack(shares), len(self.noise_seeds), axis=0)
+
+    def _silenced(self, c: int, fields: Mapping[int, np.ndarray]) -> np.ndarray:
+        """Neurons of a die that leak more through register 2 than their positive feedback can bring, (neuron,)."""
+        if self.setting.second_leak is None:
+            return np.zeros(self.mapped.n_neurons, bool)
+        core, neuron = self.mapped.address.T
+        return self.setting.second_leak[c, core, neuron] & (fields[at.I_TAU] > fields[at.FB_GAIN])
+
+    def _warn_if_coarse(self, fields: Mapping[int, np.ndarray], silenced: np.ndarray) -> None:
+        rate = float(np.max((fields[at.STEP_PER_CHARGE] * fields[at.I_TAU])[~silenced], initial=0.0))
         if rate > 0.1:
             warnings.warn(
                 f"time step {show(self.dt, 's')} is {rate:.2g} of the shortest membrane time constant; rates are "
@@ -228,6 +249,63 @@ class Emulator:
             If the image does not fit and the policy is ``"error"``.
         """
         self.ledger += self._memory.write(weights, policy, rng)
+
+    def program(self, weights: Mapping[str, np.ndarray] | None = None) -> None:
+        """Write every cell of the weight store, with new weights or again with those held; an upload writes changes.
+
+        What then happens to a weight has one order: it is a whole code (quantise), each cell is written with an error
+        (programme), drifts with the time since then (:meth:`age`), and is read with noise by every event. See
+        `chipemu.store`.
+
+        Parameters
+        ----------
+        weights : signed weights of every trained projection, (run, pair) or (pair,); by default those held
+
+        Examples
+        --------
+        >>> from chipemu import Network, load_device, map_network, sample_chip
+        >>> device, net = load_device("memristive"), Network("one")
+        >>> source, cells = net.sources("in", 1), net.population("cells", 4, point="output")
+        >>> _ = net.project_signed(source, cells, positive="ampa", negative="gaba_b", name="w", store="plastic")
+        >>> die = sample_chip(device, seed=1, without=["read_noise"])
+        >>> emulator = Emulator([die], map_network(net, device))
+        >>> emulator.program({"w": [15, 15, -15, -15]})
+        >>> emulator.age(86400.0)
+        >>> emulator.weights()["w"].tolist(), bool((abs(emulator.read_weights()["w"]) < 12).all())
+        ([[15, 15, -15, -15]], True)
+        """
+        weights = self.weights() if weights is None else weights
+        self.ledger += self._memory.write({name: np.asarray(w) for name, w in weights.items()}, every_cell=True)
+
+    def read_weights(self) -> dict[str, np.ndarray]:
+        """Weight of every plastic synapse as an event of this moment sees it, (run, pair) in code steps: what
+        programming, drift, compensation and read noise make of the code."""
+        return self._memory.acting()
+
+    def conductances(self) -> dict[str, np.ndarray]:
+        """Conductances G+ and G- of every plastic synapse as an event of this moment finds them, (run, pair, 2) [S].
+
+        Raises
+        ------
+        InputError
+            If the device keeps its weights in no conductances.
+        """
+        return self._memory.conductances()
+
+    def compensate(self, reference: Mapping[str, np.ndarray]) -> None:
+        """Global drift compensation: one gain a die, mean |weight| of an earlier reading over that of now.
+
+        Parameters
+        ----------
+        reference : what :meth:`read_weights` gave when the weights were fresh
+
+        Raises
+        ------
+        InputError
+            If the device keeps its weights in no conductances, or if a die's read as nothing.
+        """
+        self._memory.compensate(reference)
+        self.ledger += Ledger(code_reads=np.ones(self.n_runs, np.int64), host_operations=np.ones(self.n_runs, np.int64))
 
     def weights(self) -> dict[str, np.ndarray]:
         """Signed weights that the dies hold now, by trained projection (run, pair)."""
@@ -303,16 +381,28 @@ class Emulator:
         run_dies(
             self.state, self._pending, self._lanes.address, Clock(self.step, active, n_steps, noisy), self._keys,
             self._floor, self._memory.wiring, self._memory.amplitude, events, self._memory.plastic,
-            self._features, self._depression, self._transit, spikes, probes,
+            self._memory.cells, self._features, self._depression, self._transit, spikes, probes,
         )  # fmt: skip
-        self.step = self.step + n_steps * active
+        self.step += n_steps * active
         self._check_state()
+        self._warn_if_busy(events, spikes.count, duration)
         return self._window(spikes, duration * active)
+
+    def _warn_if_busy(self, events: Events, count: np.ndarray, duration: float) -> None:
+        device, mapped = self.mapped.device, self.mapped
+        total = np.diff(events.offset) + count.sum(1)  # no core is sent more than all events there are
+        if device.power is None or total.max(initial=0) <= device.power.event_rate * duration:
+            return
+        run = np.repeat(np.arange(self.n_runs), np.diff(events.offset))
+        fired = np.bincount(run * mapped.n_sources + events.source, minlength=self.n_runs * mapped.n_sources)
+        fired = np.hstack([fired.reshape(self.n_runs, -1), count[:, self._lanes.lane]])
+        reached = mapped.core_mask[:, None] >> np.arange(device.chip.n_cores) & 1
+        warn_if_busy(device, fired @ reached, duration)
 
     def _window(self, spikes: Spikes, duration: np.ndarray) -> Window:
         count = spikes.count[:, self._lanes.lane]
         self.ledger += Ledger(
-            spikes=count.sum(1, dtype=np.int64), chip_time_s=duration, weight_writes=self._memory.plastic.writes.copy()
+            spikes=count.sum(1, dtype=np.int64), chip_time_s=duration, **self._memory.writes_of_call()
         )
         kept = np.arange(spikes.step.shape[1]) < spikes.total[:, None]
         neuron_of_lane = np.full(self._lanes.n_lanes, -1)
@@ -438,5 +528,7 @@ class Emulator:
             "noise_seeds": list(self.noise_seeds),
             "temperature_K": self.chips[0].temperature,
             "age_s": self.chips[0].elapsed,
+            "mismatch_model": self.chips[0].mismatch_model,
+            "corner": self.chips[0].corner,
             "dt_s": self.dt,
         }

@@ -19,6 +19,8 @@ class Ledger:
         Feedback charge delivered into the outputs [C].
     weight_writes : int
         CAM words or plastic codes whose value changed.
+    cell_writes : int
+        Times a memristive pair or a capacitor of a plastic synapse was written.
     uploads : int
         Times a weight image was sent to the chip.
     host_operations : int
@@ -29,6 +31,10 @@ class Ledger:
         Trials run to calibrate the die.
     code_reads, code_restores : int
         Plastic code images read by the host, and written back.
+    moved_neurons : int
+        Neurons of the network that were moved off bad ones of the die.
+    silenced_neurons : int
+        Neurons silenced by the second leak register.
     chip_time_s : float
         Time the chip ran [s].
 
@@ -43,12 +49,15 @@ class Ledger:
     controller_spikes: int = 0
     control_charge_C: float = 0.0
     weight_writes: int = 0
+    cell_writes: int = 0
     uploads: int = 0
     host_operations: int = 0
     clipped_words: int = 0
     calibration_trials: int = 0
     code_reads: int = 0
     code_restores: int = 0
+    moved_neurons: int = 0
+    silenced_neurons: int = 0
     chip_time_s: float = 0.0
 
     def __add__(self, other):

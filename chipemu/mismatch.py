@@ -6,11 +6,11 @@ A neuron's mismatch depends on nothing else: not on the network, the batch or th
 import numpy as np
 
 from chipemu.device import DeviceSpec
-from chipemu.device_latches import EXTRA_PARAMETERS
-from chipemu.device_schema import BASES
 from chipemu.effects import Switches
 from chipemu.kernels.layout import STREAM_MISMATCH
 from chipemu.kernels.random import fill_normals
+from chipemu.temperature import ROOM
+from chipemu.units import thermal_voltage
 
 # Position is the address of a parameter's draw: append, never reorder.
 PARAMETERS = (
@@ -24,7 +24,7 @@ PARAMETERS = (
     "I_delay", "I_delay_precise", "I_delay_mismatched",
 )  # fmt: skip
 _WHOLE_CORE = 0xFFFF  # neuron part of an address that means the core itself
-_WHOLE_DIE = 0xFFFFFFFF
+WHOLE_DIE = 0xFFFFFFFF
 
 
 def normals(seed: int, address: np.ndarray, stream: int, index: int) -> np.ndarray:
@@ -52,10 +52,13 @@ def core_addresses(device: DeviceSpec) -> np.ndarray:
     return (np.arange(device.chip.n_cores, dtype=np.uint32) << 16) | _WHOLE_CORE
 
 
-def core_factors(device: DeviceSpec, seed: int, applied: Switches) -> dict[str, np.ndarray]:
-    """Factor on each bias from the generators of its core and its die, (core,) with median 1."""
+def core_factors(device: DeviceSpec, seed: int, applied: Switches, corner: str = "TT") -> dict[str, np.ndarray]:
+    """Factor on each bias from the generators of its core and its die, and the corner of its process, (core,).
+
+    The median is 1 at the typical corner.
+    """
     cores = core_addresses(device)
-    die = np.array([_WHOLE_DIE], np.uint32)
+    die = np.array([WHOLE_DIE], np.uint32)
     factors = {}
     for name, bias in device.biases.items():
         if bias.parameter is None:
@@ -67,17 +70,9 @@ def core_factors(device: DeviceSpec, seed: int, applied: Switches) -> dict[str, 
             between_cores * normals(seed, cores, STREAM_MISMATCH, index)
             + between_dies * normals(seed, die, STREAM_MISMATCH, index)
         )
-    return factors
-
-
-def neuron_factors(device: DeviceSpec, seed: int, applied: Switches) -> dict[str, np.ndarray]:
-    """Factor on each parameter of every neuron of a die, (core, neuron) with median 1."""
-    n_cores, n_neurons = device.chip.n_cores, device.chip.n_neurons_per_core
-    address = ((np.arange(n_cores, dtype=np.uint32) << 16)[:, None] | np.arange(n_neurons, dtype=np.uint32)).reshape(-1)
-    factors = {}
-    for parameter in PARAMETERS:
-        if parameter in (*EXTRA_PARAMETERS, *BASES) and parameter not in device.mismatch.within_core:
-            continue  # no bias of this device sets it
-        sigma = device.mismatch.within_core.get(parameter, 0.0) * applied.scale("mismatch_within_core")
-        factors[parameter] = sample_factors(seed, address, parameter, sigma).reshape(n_cores, n_neurons)
+        if corner != "TT":
+            shift = device.transistors.bias_shift(
+                corner, bias.parameter, device.circuit["kappa"], thermal_voltage(ROOM)
+            )
+            factors[name] = factors[name] * np.exp(shift)
     return factors

@@ -21,7 +21,7 @@ from chipemu.network import RECEPTORS
 from chipemu.temperature import ROOM
 from chipemu.units import MS, MV, PA, PF, show, thermal_voltage
 
-NEVER = 80.0  # ln(I / pA) no membrane reaches: the threshold of a padding lane
+NEVER = 80.0  # ln(I / pA) no membrane reaches: the threshold of a padding lane, and of a dead neuron
 _CIRCUIT_CURRENTS = ("I_spkthr", "I_fb_gain", "I_fb_th")
 
 
@@ -34,11 +34,13 @@ class BiasSetting:
     names : biases, the third axis of the arrays
     codes : (chip, core, bias, 2) int16 coarse and fine; -1 where an exact current is set
     currents : (chip, core, bias) nominal current of the code [A]
+    second_leak : (chip, core, neuron) bool, neurons that take leak register 2 instead of 1; None where none does
     """
 
     names: tuple[str, ...]
     codes: np.ndarray
     currents: np.ndarray
+    second_leak: np.ndarray | None = None
 
     def index(self, name: str) -> int:
         """Position of a bias on the third axis."""
@@ -97,7 +99,10 @@ def neuron_currents(
     for b, name in enumerate(setting.names):
         parameter = chip.device.biases[name].parameter
         at_core = chip.bias_at_work(name, setting.currents[c, :, b], stated_at) * chip.core_factor[name]
-        currents[parameter] = at_core[core] * chip.neuron_factor[parameter][core, neuron]
+        currents[parameter] = chip.flowing(parameter, at_core[core], address)
+    if setting.second_leak is not None:
+        chosen = setting.second_leak[c, core, neuron]
+        currents["I_tau"] = np.where(chosen, currents["I_tau2"], currents["I_tau"])
     return currents
 
 
@@ -151,18 +156,21 @@ def neuron_fields(
             f"{chip.device.register('I_pulse')}, or take a longer dt"
         )
     charge_unit = const["C_mem"] * PF * u_t / kappa  # pA ms
+    # a dead neuron has no threshold and no positive feedback, which would lift its membrane without end
+    dead = chip.dead_neurons[address[:, 0], address[:, 1]]
+    threshold = current["I_spkthr"] if "I_spkthr" in current else const["I_spkthr"] * PA
     fields = {
         at.I_TAU: current["I_tau"],
         at.I_GAIN: current["I_gain"],
         at.STEP_PER_CHARGE: step / charge_unit,
         at.I_DC: current["I_dc"],
         at.I_NMDA_THR: current["I_nmda_thr"],
-        at.FB_GAIN: const["I_fb_gain"] * PA,
+        at.FB_GAIN: np.where(dead, 0.0, const["I_fb_gain"] * PA),
         at.FB_TH: const["I_fb_th"] * PA,
         at.FB_INV_NORM: 1 / (const["I_fb_norm"] * PA),
         at.AHP_DECAY: np.exp(-step * kappa * current["I_ahp_tau"] / (const["C_ahp"] * PF * u_t)),
         at.AHP_JUMP: current["I_ahp_gain"] / current["I_ahp_tau"] * current["I_ahp_w"],
-        at.Y_THR: np.log(current["I_spkthr"] if "I_spkthr" in current else const["I_spkthr"] * PA),
+        at.Y_THR: np.where(dead, NEVER, np.log(threshold)),
         at.Y_RESET: np.log(np.maximum(const["I_reset"], const["I0"] * chip.leakage) * PA),
         at.T_REF: const["V_th"] * MV * const["C_ref"] * PF / current["I_ref"] / step,
         at.INJECT_NMDA: np.ones(len(address)),

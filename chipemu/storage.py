@@ -70,7 +70,7 @@ def provenance(
     temperature : float
         Temperature of the die [K].
     age : float
-        Time since calibration [s].
+        Time that the dies lay idle between training and test [s].
     references : iterable of str
         Works to cite.
 

@@ -127,12 +127,15 @@ _LEDGER = (
     Variable("ledger_controller_spikes", _RUN, "1", "count", "spikes fired by controllers"),
     Variable("ledger_control_charge_C", _RUN, "C", "real", "feedback charge delivered into the outputs"),
     Variable("ledger_weight_writes", _RUN, "1", "count", "CAM words or plastic codes whose value changed"),
+    Variable("ledger_cell_writes", _RUN, "1", "count", "writes of a memristive pair or of a capacitor"),
     Variable("ledger_uploads", _RUN, "1", "count", "weight images sent to the chip"),
     Variable("ledger_host_operations", _RUN, "1", "count", "updates and decisions made outside the chip"),
     Variable("ledger_clipped_words", _RUN, "1", "count", "CAM words asked for that did not fit"),
     Variable("ledger_calibration_trials", _RUN, "1", "count", "trials run to calibrate the die"),
     Variable("ledger_code_reads", _RUN, "1", "count", "plastic code images read by the host"),
     Variable("ledger_code_restores", _RUN, "1", "count", "plastic code images written back"),
+    Variable("ledger_moved_neurons", _RUN, "1", "count", "neurons moved off bad ones of the die"),
+    Variable("ledger_silenced_neurons", _RUN, "1", "count", "neurons silenced by the second leak register"),
     Variable("ledger_chip_time_s", _RUN, "s", "real", "time the chip ran"),
 )
 _RECORDING = (

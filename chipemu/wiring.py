@@ -63,6 +63,12 @@ def sender_lane(mapped: MappedNetwork, lanes: Lanes, pre: np.ndarray) -> np.ndar
     return sender
 
 
+def heard_edges(mapped: MappedNetwork, chip: Chip) -> np.ndarray:
+    """Edges whose core hears the tag of their sender, (edge,) bool; a die has tags that a core does not hear."""
+    edges = mapped.edges
+    return ~chip.dead_tags[mapped.address[edges.post, 0], mapped.sender_tag[edges.pre]]
+
+
 def _offsets(sender: np.ndarray, n_senders: int) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(np.bincount(sender, minlength=n_senders))]).astype(np.int64)
 
@@ -101,10 +107,10 @@ def build_plastic(
     for c, chip in enumerate(chips):
         if spec is None or len(edge) == 0:
             break
-        runs = slice(c * n_seeds, (c + 1) * n_seeds)
-        word[runs] = spec.word_per_code * chip.plastic_factor(mapped.address, "pulse")[post, slot]
+        runs, heard = slice(c * n_seeds, (c + 1) * n_seeds), heard_edges(mapped, chip)[edge]
+        word[runs] = spec.word_per_code * chip.plastic_factor(mapped.address, "pulse")[post, slot] * heard
         rate[runs] = (
-            spec.step_window / (spec.step_charge * PA) * chip.plastic_factor(mapped.address, "step")[post, slot]
+            spec.step_window / (spec.step_charge * PA) * chip.plastic_factor(mapped.address, "step")[post, slot] * heard
         )
     rule = np.array([spec.balance, spec.code_max] if spec else [0.0, 0.0], float)
     return Plastic(

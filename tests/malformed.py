@@ -43,7 +43,25 @@ TAU1 = 'IF_TAU1_N         = { current = "5 pA", source = "dynapse-simulator", no
 ONE = '{ value = "1 A", source = "assumed" }'
 DC = 'IF_DC_P           = { current = "0 pA"'
 
+PCM = library.find("devices", "memristive")[1]
+CAPACITOR = library.find("devices", "bistable")[1]
+
+
+def stored(name: str, text: str, old: str, new: str, *names: str) -> Case:
+    return Case(f"store-{name}", "devices", edit(text, old, new), names)
+
+
 CASES = [
+    stored("two-kinds", PCM, "[store.pcm]", "[store.capacitor]\n[store.pcm]", "store.capacitor.C: missing"),
+    stored("unknown-kind", PCM, "[store.pcm]", "[store.pcn]", "store.pcn: unknown key; nearest: pcm"),
+    stored("short-list", PCM, ', "-1.1731 uS"]', "]", "store.pcm.programming", "a list of 3"),
+    stored("limits-fall", PCM, "[0.049, 0.1]", "[0.2, 0.1]", "nu_mean_limits", "the smaller limit first"),
+    stored("bare-conductance", PCM, '"25 uS"', "25", "store.pcm.G_max", "no unit", "allowed 1 nS to 10 mS"),
+    stored("range-closed", PCM, 'value = "0 S"', 'value = "30 uS"', "G_min = 30 uS, G_max = 25 uS", "G_min < G_max"),
+    stored("levels-cross", CAPACITOR, '"0.9 V"', '"1.5 V"', "V_threshold = 1.5 V", "V_low < V_threshold < V_high"),
+    stored(
+        "no-synapse", PCM, 'extends = "dynapse1-plastic"', 'extends = "dynapse1"', "store keeps the weights of plastic"
+    ),
     device("wrong-type", N_CORES, 'n_cores = { value = "four",', "chip.n_cores", "'four'", "allowed 1 to 64"),
     device("boolean-count", N_CORES, "n_cores = { value = true,", "chip.n_cores", "True", "allowed 1 to 64"),
     device("absurd-size", N_CORES, "n_cores = { value = 1000000000,", "chip.n_cores", "1000000000", "allowed 1 to 64"),

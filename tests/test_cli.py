@@ -204,6 +204,10 @@ def test_broken_study_file_is_exit_code_2(old, new, texts, chipemu, toml_file):
         ("learn binary --eta inf", ("--eta", "finite")),
         ("learn binary --temperature 25", ("--temperature", "25 degC")),
         ("learn binary --temperature 900K", ("900 K", "450 K")),
+        ("learn binary --age 7", ("--age", "20 ms")),
+        ("learn binary --age -1s", ("--age", "0 s and above")),
+        ("learn binary --compensate", ("drift compensation", "--device memristive")),
+        ("learn binary --device memristive --where host --compensate", ("drift compensation", "at the host")),
         ("learn binary --target-rate 40", ("--target-rate", "50 Hz")),
         ("learn binary --presentations 2 --checkpoints 3", ("--checkpoints 3", "--presentations 2")),
         ("learn binary --weights tied --where chip --without calibration", ("tied", "--where host")),
@@ -253,6 +257,11 @@ def test_show_prints_the_device_and_where_its_numbers_come_from(chipemu):
         "show dynapse2 --applied",
         "show dynapse2 --point se2-output",
         "show dynapse1-plastic --point output",
+        "show memristive --applied",
+        "show memristive-cmo",
+        "show bistable --applied",
+        "show dynapse1 --budget mismatch-fit",
+        "show dynapse1 --spread mismatch-fit",
     ],
 )
 def test_json_is_one_object(words, chipemu):
@@ -271,7 +280,8 @@ def test_applied_says_what_a_device_does_not_have(chipemu):
         row["effect"]: row["size"]
         for row in json.loads(chipemu("show", "dynapse1", "--applied", "--json")[1])["effects"]
     }
-    assert "none" not in sizes.values()
+    of_stores = {"programming_noise", "read_noise", "conductance_drift", "weight_leak"}
+    assert {name for name, size in sizes.items() if size == "none"} == of_stores
 
 
 @pytest.mark.parametrize(("device", "bias"), [("dynapse1", "IF_TAU1_N"), ("dynapse2", "SYAM_W0_P")])
@@ -309,12 +319,14 @@ def test_bias_is_shown_with_its_nearest_code(chipemu):
 def test_words_become_settings(asked, chipemu):
     words = (
         "learn yinyang --where host --chips 2 --noise-seeds 3 --seed 4 --temperature 310K --split test "
+        "--age '1 week' --compensate "
         "--scale mismatch=2,input_noise=0.5 --scale mismatch_slot=0 "
         "--without thermal_noise,calibration --without bias_quantisation --presentations 20 --checkpoints 2 "
         "--gate always --weights tied --target-rate 30Hz --eta 0.5 --permute-labels --no-inject --json"
     )
-    assert chipemu(*words.split())[0] == 0
+    assert chipemu(*shlex.split(words))[0] == 0
     (settings,) = asked
+    assert (settings.age, settings.compensate) == (7 * 86400.0, True)
     assert (settings.task, settings.where, settings.split, settings.seed) == ("yinyang", "host", "test", 4)
     assert (len(settings.chip_seeds), len(settings.noise_seeds)) == (2, 3)
     assert settings.temperature == 310.0
@@ -333,7 +345,19 @@ def test_what_is_not_said_stays_as_usual_for_the_task(task, asked, chipemu):
     assert chipemu("learn", task)[0] == 0
     (settings,) = asked
     library = Settings(task)
-    for name in ("device", "where", "scale", "without", "split", "temperature", "eta", "host", "controller"):
+    for name in (
+        "device",
+        "where",
+        "scale",
+        "without",
+        "split",
+        "temperature",
+        "age",
+        "compensate",
+        "eta",
+        "host",
+        "controller",
+    ):
         assert getattr(settings, name) == getattr(library, name)
     assert (settings.budget, settings.schedule) == usual(task)
 
@@ -374,7 +398,10 @@ def test_learn_json(split, asked, chipemu):
         np.testing.assert_allclose(facts["accuracy_validation"], by_die)
     assert facts["accuracy_ideal"] is None
     length = 0.1 + 0.5 + 0.05
-    assert facts["power_uW"] == pytest.approx(1e6 * facts["energy_per_inference_J"] / length)
+    power = facts["power_uW"]
+    assert power["dynamic"] == pytest.approx(1e6 * facts["energy_per_inference_J"] / length)
+    assert power["static"] == pytest.approx(1e6 * facts["static_energy_per_inference_J"] / length)
+    assert power["total"] == power["static"] + power["dynamic"]
     assert facts["worst_die"]["die"] == int(np.argmin(by_die))
     assert set(facts["target_error_hz"]) == {"on", "off"}
     assert facts["ledger"]["uploads"] == 7
@@ -596,3 +623,28 @@ def _without_numbers(text: str) -> list[str]:
     return [
         re.sub(r"\s+", " ", re.sub(r"\d+(\.\d+)?(e-?\d+)?", "#", line)).strip() for line in text.strip().splitlines()
     ]
+
+
+def test_show_draws_a_budget_and_refuses_a_figure_of_nothing(chipemu, tmp_path):
+    code, out, err = chipemu("show", "dynapse1", "--budget", "mismatch-fit", "--figure", "budget.png")
+    assert (code, err) == (0, "written: budget.png\n")
+    assert (tmp_path / "budget.png").stat().st_size > 10_000
+    assert "no spread is known for a current of" in out
+    code, _, err = chipemu("show", "dynapse1", "--figure", "nothing.png")
+    assert code == 2
+    assert "nothing to draw; give --budget POINT or --spread POINT" in err
+
+
+def test_learn_hands_on_the_mismatch_model_and_the_corner(chipemu, monkeypatch):
+    seen = []
+
+    def learn(chosen, tick):
+        seen.append(chosen)
+        return fake_result(chosen)
+
+    monkeypatch.setattr("chipemu.learning.experiment.learn", learn)
+    code, out, _ = chipemu("learn", "binary", "--mismatch-model", "geometry", "--corner", "SF", "--json")
+    assert code == 0
+    assert (seen[0].mismatch_model, seen[0].corner) == ("geometry", "SF")
+    assert json.loads(out)["mismatch_model"] == "geometry"
+    assert chipemu("learn", "binary", "--device", "ideal", "--where", "host", "--corner", "XX")[0] == 2

@@ -16,10 +16,11 @@ from chipemu.stimulus import EventList
 from chipemu.validation.testbench import set_dc, silence
 from chipemu.wiring import Lanes
 
-ARRAYS = {name for effect in EFFECTS.values() for name in effect.changes}
-# calibration is a procedure on a finished die, tested with its own module
+# calibration is a procedure on a finished die, tested with its own module; weight stores are in test_stores.py
+ELSEWHERE = ("calibration", "programming_noise", "read_noise", "conductance_drift", "weight_leak")
+ON_THE_DIE = [name for name in EFFECTS if name not in ELSEWHERE]
+ARRAYS = {name for effect in ON_THE_DIE for name in EFFECTS[effect].changes}
 _ASKED = np.full(4, 20e-12), np.full(4, 298.15)  # current of a bias on each core, and where it is stated
-ON_THE_DIE = [name for name in EFFECTS if name != "calibration"]
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,10 @@ def arrays(emulator):
         "bias_current": emulator.setting.currents,
         "bias_at_work": np.array([chip.bias_at_work(name, *_ASKED) for name in chip.device.modelled_biases]),
         "leakage": np.array(chip.leakage),
+        "stuck_words": chip.stuck_words(emulator.mapped.address),
+        "threshold": lanes.fields(emulator.state, at.Y_THR),
+        "positive_feedback": lanes.fields(emulator.state, at.FB_GAIN),
+        "dead_tags": chip.dead_tags,
         "event_jitter": emulator._transit.jitter,
         "event_loss": emulator._transit.loss,
         "thermal_voltage": lanes.fields(emulator.state, at.STEP_PER_CHARGE),  # dt kappa / (C U_T)
@@ -97,6 +102,32 @@ def test_mismatch_within_cores_is_seen_from_neuron_to_neuron(build):
     voltage = held_voltage(build("mismatch_within_core"))
     assert voltage[0, :, -1].std() > 1e-3
     assert np.ptp(voltage, axis=2).max() < 1e-4
+
+
+def test_correlation_is_seen_from_neighbour_to_neighbour(build, mapped):
+    voltage = held_voltage(build("mismatch_correlated"))[0, :, -1]
+    row, column = np.divmod(mapped.address[:, 1], 16)
+    core = mapped.address[:, 0]
+    beside = (core[1:] == core[:-1]) & (row[1:] == row[:-1]) & (column[1:] == column[:-1] + 1)
+    assert np.corrcoef(voltage[1:][beside], voltage[:-1][beside])[0, 1] > 0.8
+
+
+def test_outliers_are_few_and_far(build):
+    voltage = held_voltage(build("mismatch_outliers"))[0, :, -1]
+    away = np.abs(voltage - np.median(voltage)) > 1e-9
+    # two currents hold the voltage, each with a chance of 1 %
+    assert 0 < away.sum() < 20
+    assert np.abs(voltage - np.median(voltage)).max() > 1e-3
+
+
+def test_the_gradient_is_seen_across_the_core(build, mapped):
+    voltage = held_voltage(build("mismatch_gradient"))[0, :, -1]
+    first = mapped.address[:, 0] == mapped.address[0, 0]
+    row, column = np.divmod(mapped.address[first, 1], 16)
+    plane = np.stack([row, column, np.ones_like(row)], axis=1)
+    fitted = plane @ np.linalg.lstsq(plane, voltage[first], rcond=None)[0]
+    assert np.corrcoef(fitted, voltage[first])[0, 1] > 0.999
+    assert np.ptp(voltage[first]) > 1e-5
 
 
 def test_mismatch_between_cores_is_seen_from_core_to_core(build, mapped):
@@ -169,7 +200,7 @@ def test_rounded_biases_are_codes_of_the_generator(build, device):
 
 
 def test_groups_name_effects():
-    assert set(GROUPS) == {"mismatch", "noise", "drift", "quantisation"}
+    assert set(GROUPS) == {"mismatch", "noise", "drift", "quantisation", "dead"}
     assert all(member in EFFECTS for members in GROUPS.values() for member in members)
 
 

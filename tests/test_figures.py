@@ -432,3 +432,24 @@ def test_raster_names_groups_and_shades_feedback(recording):
     assert sum(len(line.get_xdata()) for line in axes.lines if line.get_marker() == "|") == 1
     with pytest.raises(InputError, match="neuron 2 stands in two groups"):
         figures.raster(recording, groups={"a": [1, 2], "b": [2]})
+
+
+def test_spread_against_tau_shows_curves_and_silicon():
+    axes = figures.cv_against_tau([0.01, 0.02], {"measured sizes": [0.2, 0.18], "geometry": [0.01, 0.01]}, [0.2, 0.19])
+    lines = {line.get_label(): line.get_ydata() for line in axes.get_lines() if not line.get_label().startswith("_")}
+    assert lines["measured sizes"].tolist() == [20, 18]
+    assert axes.get_ylim()[0] == 0
+    assert "silicon, 256 neurons" in [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def test_spread_against_tau_refuses_a_curve_of_another_length():
+    with pytest.raises(InputError, match="geometry has 1 values; expected one for each of the 2"):
+        figures.cv_against_tau([0.01, 0.02], {"geometry": [0.01]})
+
+
+def test_shares_leave_out_what_costs_nothing():
+    axes = figures.variance_shares({"rate": {"gain": 0.6, "leak": 0.4, "pulse": 0.0}, "EPSP": {"leak": 1.0}})
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["gain", "leak"]
+    assert {text.get_text() for text in axes.texts} == {"60", "40", "100"}
+    with pytest.raises(InputError, match="at least one"):
+        figures.variance_shares({})

@@ -1,11 +1,14 @@
 """An event costs what its parts cost, and an emulator adds them up by what it fires."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from chipemu import Emulator, Network, load_device, map_network, sample_chip
 from chipemu.device import Energy
-from chipemu.power import event_energy
+from chipemu.power import event_energy, event_latency, hop_energy, static_power, warn_if_busy
+from chipemu.stimulus import regular
 
 
 def test_a_source_pays_for_broadcast_and_pulses_only():
@@ -23,7 +26,7 @@ def emulator():
     net.project(source, cells, receptor="ampa", words=3)
     net.project(cells, watchers, receptor="ampa", words=2)
     net.project_signed(source, watchers, positive="nmda", negative="gaba_a", name="weights")
-    return Emulator([sample_chip(device, 1)], map_network(net, device))
+    return Emulator([sample_chip(device, 1, without=["dead"])], map_network(net, device))
 
 
 def test_an_emulator_knows_what_its_senders_fire(emulator):
@@ -44,3 +47,23 @@ def test_every_energy_says_that_it_is_unverified():
     device = load_device("dynapse1")
     for name in ("generate", "encode", "route", "broadcast", "pulse"):
         assert "unverified" in device.quantity(f"energy.{name}").note
+
+
+def test_a_core_that_is_sent_too_much_is_said(emulator):
+    device = dataclasses.replace(load_device("dynapse1"))
+    events = np.array([[10.0, 40.0, 0.0, 0.0]])
+    busy = dataclasses.replace(device, power=dataclasses.replace(device.power, event_rate=35.0))
+    with pytest.warns(
+        UserWarning, match=r"core 1 is sent 40 events/s; dynapse1 takes 35 \(devices/dynapse1.toml, power"
+    ):
+        warn_if_busy(busy, events, 1.0)
+    warn_if_busy(device, events, 1.0)
+    object.__setattr__(emulator.mapped.device, "power", busy.power)
+    with pytest.warns(UserWarning, match=r"core 0 is sent 200 events/s; dynapse1 takes 35"):
+        emulator.advance(regular(np.array([[200.0]]), 0.01, emulator.dt), 0.01)
+
+
+def test_a_device_that_says_nothing_has_no_power_or_latency():
+    device = dataclasses.replace(load_device("dynapse1"), power=None)
+    assert np.isnan([static_power(device), event_latency(device), hop_energy(device, 1)]).all()
+    warn_if_busy(device, np.array([[1e12]]), 1.0)

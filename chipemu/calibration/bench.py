@@ -46,7 +46,8 @@ class Bench:
         self.mapped = mapped
         self.emulator = Emulator(chips, mapped, noise_seeds=(seed,), points=points, setting=setting)
         n = np.bincount(mapped.address[:, 0], minlength=mapped.device.chip.n_cores)
-        self._n_per_core = np.maximum(n, 1)
+        self._n_per_core = np.tile(np.maximum(n, 1), (self.emulator.n_runs, 1))
+        self._fired = np.zeros((self.emulator.n_runs, mapped.n_neurons), bool)
 
     def measure(
         self,
@@ -65,7 +66,7 @@ class Bench:
 
         Returns
         -------
-        (chip, core) mean rate of the core's neurons [Hz]; NaN for cores without neurons
+        (chip, core) mean rate of the core's neurons [Hz], without those left out; NaN for cores without neurons
         """
         emulator, n = self.emulator, self.emulator.n_runs
         rates = np.zeros((n, self.mapped.n_sources))
@@ -81,11 +82,22 @@ class Bench:
         for duration in (SETTLE, window):
             events = regular(rates, duration, DEFAULT_DT, phase)
             count = emulator.advance(events, duration, active=active).count
-        core = self.mapped.address[:, 0]
-        total = np.stack([np.bincount(core, row, len(self._n_per_core)) for row in count])
-        mean = total / self._n_per_core / window
+        self._fired |= count > 0
+        mean = self._by_core(count) / self._n_per_core / window
         mean[:, [p is None for p in self.mapped.core_point]] = np.nan
         return mean
+
+    def _by_core(self, values: np.ndarray) -> np.ndarray:
+        core = self.mapped.address[:, 0]
+        return np.stack([np.bincount(core, row, self._n_per_core.shape[1]) for row in values])
+
+    def leave_out_silent(self) -> None:
+        """Take means over the neurons that have fired in any trial so far, on cores where most of them have.
+
+        A dead neuron would pull the mean of its core down, and its living neighbours would be tuned up for it.
+        """
+        fired = self._by_core(self._fired)
+        self._n_per_core = np.where(2 * fired > self._n_per_core, fired, self._n_per_core)
 
     def set_biases(self, setting: BiasSetting) -> None:
         """Tell the bias generators of every die."""

@@ -78,6 +78,10 @@ def calibrate(
         return Calibration(tuple(chips), points, start, QUANTITIES, unknown, unknown.copy(), none, notes)
     dies = Bench(chips, wire_bench(mapped, nominal.used), points, seed=seed, setting=start)
     trials = _Trials(dies, nominal, mapped)
+    # a laboratory knows whether its kind of chip can have dead neurons, not which
+    can_be_dead = imperfect & np.array([chip.defects.can_kill_neurons for chip in chips])
+    if can_be_dead.any():
+        trials.call_the_roll(can_be_dead)
     knobs = Knobs(chips, start, nominal.knobs)
     before, search = _search(trials, knobs, nominal.slopes(mapped), imperfect, most_steps)
     setting, _ = knobs.setting(search.best)
@@ -131,7 +135,7 @@ class _Nominal:
     def __init__(self, mapped: MappedNetwork, points: Mapping, quantised: bool):
         self.points, self.used = points, used_receptors(mapped)
         self._exact = () if quantised else ("bias_quantisation",)
-        self._chip = sample_chip(mapped.device, 0, without=["mismatch", "noise", *self._exact])
+        self._chip = sample_chip(mapped.device, 0, without=["mismatch", "noise", "dead", *self._exact])
         self._mapped = wire_bench(mapped, self.used, single=True)
         all_probes = choose_probes(mapped.device, points, self.used, self._bench(n_candidates()))
         self.unobserved = {
@@ -171,7 +175,7 @@ class _Nominal:
         nominal core would have cliffs for slopes.
         """
         n = len(self.knobs)
-        without = ["mismatch_between_cores", "mismatch_between_dies", "noise", *self._exact]
+        without = ["mismatch_between_cores", "mismatch_between_dies", "noise", "dead", *self._exact]
         typical = sample_chip(mapped.device, 0, without=without)
         bench = Bench([typical] * (2 * n), wire_bench(mapped, self.used), self.points)
         setting = bench.emulator.setting
@@ -197,6 +201,13 @@ class _Trials:
         self.bench, self._drives = bench, nominal.drives
         self.target = nominal.rates(mapped)
         self.count = np.zeros(bench.emulator.n_runs, np.int64)
+
+    def call_the_roll(self, active: np.ndarray) -> None:
+        """Find the silent neurons of dies ``active`` (chip,) in one trial at the drive with the highest target."""
+        highest = np.nanmax(np.where(np.isnan(self.target), -1.0, self.target), axis=0)
+        self.bench.measure([self._drives[int(highest.argmax())]], active=active)
+        self.bench.leave_out_silent()
+        self.count += active
 
     def measure(self, active: np.ndarray) -> np.ndarray:
         """(chip, core, quantity) rates [Hz]; dies that are not ``active`` (chip,) stand still and show NaN."""

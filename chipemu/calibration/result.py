@@ -97,7 +97,7 @@ def die_hash(chip: Chip) -> str:
     for factors in (chip.core_factor, chip.neuron_factor):
         for name in sorted(factors):
             digest.update(name.encode() + np.ascontiguousarray(factors[name]).tobytes())
-    digest.update(bytes([chip.applied.on("bias_quantisation")]))
+    digest.update(bytes([chip.applied.on("bias_quantisation")]) + f"{chip.mismatch_model} {chip.corner}".encode())
     return digest.hexdigest()
 
 

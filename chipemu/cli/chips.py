@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chipemu.cli.learn import Spread
+from chipemu.cli.spread import show_budget, show_spread
 from chipemu.cli.terminal import Json, check_output, note, print_json, print_table
 from chipemu.errors import InputError
 
@@ -44,18 +46,34 @@ def show(
     point: Annotated[
         str | None, typer.Option(metavar="POINT", help="an operating point on this device; name or path")
     ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="POINT", help="which transistors cost how much spread; area of a yield"),
+    ] = None,
+    spread: Annotated[
+        str | None, typer.Option(metavar="POINT", help="spread of tau_mem against its mean, measured and by geometry")
+    ] = None,
+    mismatch_model: Annotated[
+        Spread, typer.Option(help="with --budget: sizes as measured, or by the geometry of transistors")
+    ] = Spread.measured,
     figure: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="with --bias: plot its curve into a file, e.g. bias.png")
+        Path | None, typer.Option(metavar="F.png", help="with --bias, --budget or --spread: draw it")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Show a chip: every number with its unit and source."""
     from chipemu.device import load_device, load_point
+    from chipemu.figures import FORMATS
 
+    check_output(figure, FORMATS)
     spec = load_device(device)
-    if figure is not None and bias is None:
-        raise InputError(f"--figure {figure} plots the curve of a bias; name one by --bias")
-    if bias is not None:
+    if figure is not None and bias is None and budget is None and spread is None:
+        raise InputError(f"--figure {figure}: nothing to draw; give --bias NAME, --budget POINT or --spread POINT")
+    if budget is not None:
+        show_budget(spec, budget, mismatch_model.value, figure, as_json)
+    elif spread is not None:
+        show_spread(spec, spread, figure, as_json)
+    elif bias is not None:
         _show_bias(spec, bias, as_json, figure)
     elif point is not None:
         chosen = load_point(point, spec)
@@ -204,19 +222,47 @@ def _show_applied(device: DeviceSpec, as_json: bool) -> None:
     print("switch off: --without EFFECT or GROUP; scale: --scale mismatch=2 (quantisation and calibration: on or off)")
 
 
+def _store_sizes(device: DeviceSpec) -> dict[str, str]:
+    """Sizes of the effects on a weight store, over all codes."""
+    from chipemu.store import Capacitor
+    from chipemu.units import show as shown
+
+    store = device.store
+    sizes = dict.fromkeys(("programming_noise", "read_noise", "conductance_drift", "weight_leak"), "none")
+    if isinstance(store, Capacitor):
+        sizes["weight_leak"] = shown(store.I_leak, "A") if store.I_leak > 0 else "none"
+    elif store is not None:
+        laws = store.laws(device.plastic.code_max)
+        error = laws.error * store.step(device.plastic.code_max)
+        exponent = laws.exponent[:, 0]
+        sizes["programming_noise"] = f"{shown(error.min(), 'S')} to {shown(error.max(), 'S')}"
+        sizes["read_noise"] = "on"
+        sizes["conductance_drift"] = f"nu {exponent.min():.2g} to {exponent.max():.2g}" if exponent.any() else "on"
+    return sizes
+
+
 def _size(device: DeviceSpec, effect: str) -> str:
     """Size of an effect on this device, as its file gives it; `none` where the device does not have it."""
-    spread, noise = device.mismatch, device.noise
+    spread, structure, noise, rates = device.mismatch, device.mismatch.structure, device.noise, device.defects
     sizes = {
         "mismatch_within_core": list(spread.within_core.values()),
         "mismatch_between_cores": list(spread.between_cores.values()),
         "mismatch_between_dies": list(spread.between_dies.values()),
+        "mismatch_correlated": [structure.correlated_share**0.5 * sigma for sigma in spread.within_core.values()],
+        "mismatch_outliers": [structure.outlier_width * sigma for sigma in spread.within_core.values()]
+        if structure.outlier_share
+        else [],
+        "mismatch_gradient": [structure.gradient],
         "mismatch_slot": [spread.slot],
         "thermal_noise": [noise.thermal_eta],
         "input_noise": [noise.input_std],
         "event_jitter": [noise.event_jitter],
         "event_loss": [noise.event_loss],
         "bias_drift": [device.drift.bias_std if device.drift else 0.0],
+        "dead_words": [rates.dead_words, rates.dead_synapses] if device.plastic else [rates.dead_words],
+        "stuck_words": [rates.stuck_words, rates.stuck_synapses] if device.plastic else [rates.stuck_words],
+        "dead_neurons": [rates.dead_neurons],
+        "dead_tags": [rates.dead_tags],
     }
     if effect in sizes:
         values = sizes[effect]
@@ -224,6 +270,9 @@ def _size(device: DeviceSpec, effect: str) -> str:
         if high == 0:
             return "none"
         return f"{high:g}" if low == high else f"{low:g} to {high:g}"
+    stored = _store_sizes(device)
+    if effect in stored:
+        return stored[effect]
     present = {
         "bias_quantisation": bool(device.generators),
     }

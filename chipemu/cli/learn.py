@@ -29,6 +29,23 @@ class Place(StrEnum):
     host = "host"
 
 
+class Spread(StrEnum):
+    """Where the size of within-core mismatch comes from."""
+
+    measured = "measured"
+    geometry = "geometry"
+
+
+class Corner(StrEnum):
+    """Process corner of n- and p-channel transistors."""
+
+    TT = "TT"
+    SS = "SS"
+    FF = "FF"
+    SF = "SF"
+    FS = "FS"
+
+
 class Split(StrEnum):
     """What accuracy is reported on."""
 
@@ -66,6 +83,14 @@ def learn(
     noise_seeds: Annotated[int, Option(min=1, max=10_000, help="noise seeds for each die")] = 1,
     seed: Annotated[int, Option(min=0, max=MAX_SEED, help="what all other seeds come from")] = 0,
     temperature: Annotated[str, Option(metavar="T", help="of the dies, e.g. 25degC")] = "25degC",
+    mismatch_model: Annotated[
+        Spread, Option(help="within-core spread as measured, or by the geometry of transistors (Pelgrom)")
+    ] = Spread.measured,
+    corner: Annotated[Corner, Option(help="process corner: typical, slow, fast; n then p")] = Corner.TT,
+    age: Annotated[str, Option(metavar="T", help="idle time between training and test, e.g. '1 week'")] = "0s",
+    compensate: Annotated[
+        bool, Option("--compensate", help="one gain a die against the drift of memristive weights over --age")
+    ] = False,
     scale: Annotated[
         list[str] | None, Option(metavar="EFFECT=X", help="scale effects, e.g. mismatch=2,noise=0.5")
     ] = None,
@@ -101,6 +126,12 @@ def learn(
         list[str] | None,
         Option(metavar="NAME", help="set in output neurons or trained synapses, e.g. alpha_ampa,stp (dynapse2)"),
     ] = None,
+    no_repair: Annotated[
+        bool, Option("--no-repair", help="leave the network on words, neurons and tags that are dead on a die")
+    ] = False,
+    silence_above: Annotated[
+        str | None, Option(metavar="R", help="silence neurons that fire by themselves above this rate, e.g. 60Hz")
+    ] = None,
     no_inject: Annotated[bool, Option("--no-inject", help="ablation: feedback is sensed but not injected")] = False,
     out: Annotated[Path | None, Option(metavar="F.h5", help="write everything measured as HDF5")] = None,
     figure: Annotated[
@@ -126,10 +157,16 @@ def learn(
         scale=_factors(scale),
         split=split.value,
         temperature=_quantity(temperature, "K", "--temperature"),
+        mismatch_model=mismatch_model.value,
+        corner=corner.value,
+        age=_quantity(age, "s", "--age"),
+        compensate=compensate,
         eta=eta,
         permute_labels=permute_labels,
         inject=not no_inject,
         latches=tuple(_items(latch)),
+        repair=not no_repair,
+        silence_above=_quantity(silence_above, "Hz", "--silence-above"),
         mapping=mapping,
         levels=levels,
         start_from=start_from,

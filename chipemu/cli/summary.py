@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,6 +50,9 @@ def summary(result: xr.Dataset, settings: Settings, device: str, where: str, wal
         "noise_seeds": result.sizes["noise"],
         "seed": settings.seed,
         "split": settings.split,
+        "mismatch_model": settings.mismatch_model,
+        "corner": settings.corner,
+        "age_s": settings.age,
         "accuracy_test": _by_die(result["accuracy_test"]) if opened else None,
         "accuracy_runs": runs.transpose("chip", "noise").values.tolist(),
         "accuracy_validation": _by_die(result["accuracy_validation"]),
@@ -64,7 +69,7 @@ def summary(result: xr.Dataset, settings: Settings, device: str, where: str, wal
         "decision_latency_s": _median(result, "decision_latency"),
         "spikes_per_inference": _median(result, "spikes_per_inference"),
         "energy_per_inference_J": _median(result, "energy_per_inference"),
-        "power_uW": 1e6 * _median(result, "energy_per_inference") / _presentation(settings),
+        **_power(result, settings),
         "worst_die": _worst(result),
         "wall_s": wall_s,
         "simulated_s": float(ledger["chip_time_s"].sum()),
@@ -73,6 +78,30 @@ def summary(result: xr.Dataset, settings: Settings, device: str, where: str, wal
 
 def _median(result: xr.Dataset, name: str) -> float:
     return float(result[name].median())
+
+
+def _power(result: xr.Dataset, settings: Settings) -> dict:
+    """Power of the chip while it decides, what waiting alone takes of it, and what was published on silicon."""
+    from chipemu.learning.settings import place
+    from chipemu.power import event_latency, static_power
+
+    device, _ = place(settings)
+    static = 1e6 * static_power(device)
+    dynamic = 1e6 * _median(result, "energy_per_inference") / _presentation(settings)
+    return {
+        "power_uW": {"static": static, "dynamic": dynamic, "total": static + dynamic},
+        "power_published_uW": _published_power(settings.task),
+        "static_energy_per_inference_J": 1e-6 * static * _presentation(settings),
+        "event_latency_s": event_latency(device),
+    }
+
+
+def _published_power(task: str) -> float | None:
+    """Power of a whole demonstration on silicon [uW]; None for a task that was not shown."""
+    from chipemu import library
+
+    rows = csv.DictReader(io.StringIO(library.find_data("reference/power_published.csv")))
+    return next((float(row["power_uW"]) for row in rows if row["task"] == task), None)
 
 
 def _presentation(settings: Settings) -> float:
@@ -141,7 +170,8 @@ def print_summary(facts: dict) -> None:
     low, middle, high = np.quantile(accuracy, [0.25, 0.5, 0.75])
     worst = np.median(accuracy, axis=1).min()
     shape = f"{facts['chips']} dies x {facts['noise_seeds']} noise seeds"
-    print(f"{facts['split']} accuracy, feedback off, {shape}:")
+    aged = f", {show(facts['age_s'], 's')} after training" if facts["age_s"] else ""
+    print(f"{facts['split']} accuracy, feedback off{aged}, {shape}:")
     print(f"  median {_percent(middle)}, quartiles {_percent(low)} to {_percent(high)}, worst die {_percent(worst)}")
     names = {"linear": "linear", "ANN": "ann", "ideal chip": "ideal", "chance": "chance"}
     known = {label: facts[f"accuracy_{key}"] for label, key in names.items() if facts[f"accuracy_{key}"] is not None}
@@ -153,11 +183,19 @@ def print_summary(facts: dict) -> None:
 def _print_inference(facts: dict) -> None:
     """What a decision takes, and what is special about the worst die."""
     energy = facts["energy_per_inference_J"]
-    cost = "" if np.isnan(energy) else f", {show(energy, 'J')} ({facts['power_uW']:.1f} uW) without static power"
+    static = facts["static_energy_per_inference_J"]
+    cost = "" if np.isnan(energy) else f", {show(energy, 'J')} by events and {show(static, 'J')} by waiting"
     print(
         f"  a decision: {1e3 * facts['decision_latency_s']:.0f} ms after onset, "
         f"{facts['spikes_per_inference']:.0f} spikes{cost}"
     )
+    power, published = facts["power_uW"], facts["power_published_uW"]
+    if not np.isnan(energy):
+        silicon = "" if published is None else f"; published on silicon {published:g} uW"
+        print(
+            f"  power: {power['total']:.1f} uW, {power['static']:.1f} static and {power['dynamic']:.1f} by events "
+            f"(all unverified{silicon}); an event arrives after {show(facts['event_latency_s'], 's')}"
+        )
     worst = facts["worst_die"]
     if worst is not None:
         differs = ", ".join(f"{item['measure']} {item['parameter']} {item['z']:+.1f} sd" for item in worst["differs"])

@@ -12,6 +12,7 @@ from chipemu.figures.die import die_map
 from chipemu.figures.effects import effect_costs, effect_ranking, has_effect_costs
 from chipemu.figures.rates import f_i_fan
 from chipemu.figures.spikes import control_groups, raster
+from chipemu.figures.spread import cv_against_tau, variance_shares
 from chipemu.figures.style import FORMATS, new_axes, plain, save_figure
 from chipemu.figures.weights import weight_codes, weight_matrix
 from chipemu.figures.yields import die_accuracy, yield_curve, yield_fraction
@@ -26,6 +27,7 @@ __all__ = [
     "confusion",
     "confusion_percent",
     "control_groups",
+    "cv_against_tau",
     "die_accuracy",
     "die_map",
     "effect_costs",
@@ -38,6 +40,7 @@ __all__ = [
     "plain",
     "raster",
     "save_figure",
+    "variance_shares",
     "weight_codes",
     "weight_matrix",
     "yield_curve",

@@ -16,6 +16,7 @@ from chipemu.kernels import layout as at
 from chipemu.kernels.jit import kernel
 from chipemu.kernels.layout import LANES
 from chipemu.kernels.random import philox, uniform
+from chipemu.kernels.store import CAPACITOR, die_time, move, write
 
 
 class Plastic(NamedTuple):
@@ -34,8 +35,8 @@ class Plastic(NamedTuple):
 
 
 @kernel
-def step_code(X, plastic, run, p, step, key_a, key_b):
-    """One stochastic update of synapse ``p`` of ``run`` at a presynaptic event in absolute step ``step``."""
+def drawn_step(X, plastic, run, p, step, key_a, key_b):
+    """Step of the code, -1, 0 or 1, that the neuron's feedback current draws for synapse ``p`` in absolute step."""
     q = plastic.lane[p]
     rule = plastic.rule
     floor = plastic.floor[run]
@@ -45,11 +46,33 @@ def step_code(X, plastic, run, p, step, key_a, key_b):
     word = philox(
         np.uint64(plastic.address[p]), now & mask, np.uint64(at.STREAM_PLASTIC), now >> np.uint64(32), key_a, key_b
     )
-    before = plastic.code[run, p]
-    after = before
     if uniform(word[0], rule[0]) < plastic.rate[run, p] * abs(feedback):
-        after += 1 if feedback > 0 else -1
-    after = min(max(after, -np.int32(rule[1])), np.int32(rule[1]))
+        return 1 if feedback > 0 else -1
+    return 0
+
+
+@kernel
+def step_code(X, plastic, run, p, step, key_a, key_b):
+    """One stochastic update of a code at a presynaptic event."""
+    before = plastic.code[run, p]
+    after = before + drawn_step(X, plastic, run, p, step, key_a, key_b)
+    after = min(max(after, -np.int32(plastic.rule[1])), np.int32(plastic.rule[1]))
     if after != before:
         plastic.code[run, p] = after
         plastic.writes[run] += 1
+
+
+@kernel
+def step_cell(X, plastic, store, run, p, step, key_a, key_b):
+    """One stochastic update at a presynaptic event of a synapse that keeps its code in a weight store."""
+    if store.kind == CAPACITOR:
+        direction = drawn_step(X, plastic, run, p, step, key_a, key_b)
+        if direction != 0:
+            plastic.code[run, p] = move(store, run, p, direction, die_time(store, run, step))
+            plastic.writes[run] += 1
+        return
+    before = plastic.code[run, p]
+    step_code(X, plastic, run, p, step, key_a, key_b)
+    after = plastic.code[run, p]
+    if after != before:
+        write(store, run, p, after, plastic.address[p], die_time(store, run, step), key_a, key_b)

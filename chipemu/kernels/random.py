@@ -92,3 +92,19 @@ def fill_normals(addresses, stream, index, key_a, key_b, out):
             np.uint64(key_b) & _MASK,
         )
         out[i] = normal_pair(word[0], word[1], like)[0]
+
+
+@kernel
+def fill_uniforms(addresses, stream, index, key_a, key_b, out):
+    """Uniform numbers in (0, 1] for an array of addresses; parameters as for `fill_normals`."""
+    like = out[0]
+    for i in range(addresses.size):
+        word = philox(
+            np.uint64(addresses[i]),
+            np.uint64(index),
+            np.uint64(stream),
+            np.uint64(0),
+            np.uint64(key_a) & _MASK,
+            np.uint64(key_b) & _MASK,
+        )
+        out[i] = uniform(word[0], like)

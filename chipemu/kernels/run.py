@@ -18,7 +18,8 @@ from chipemu.kernels.dendrite import REGULATED, SHAPED, charge_dendrites, regula
 from chipemu.kernels.depression import strength
 from chipemu.kernels.jit import kernel
 from chipemu.kernels.layout import BLOCK, LANES
-from chipemu.kernels.plastic import step_code
+from chipemu.kernels.plastic import step_cell, step_code
+from chipemu.kernels.store import CODE, read
 from chipemu.kernels.transit import LOST, delay_pulses, deliver_pulses, hold_back, steps_held
 
 _UNKNOWN = -1.0  # where in its step an input was sent
@@ -79,7 +80,7 @@ def _deliver(X, sender, wiring, amplitude, depression, run, step, touched):
 
 
 @kernel
-def _deliver_plastic(X, sender, plastic, run, step, key_a, key_b, touched):
+def _deliver_codes(X, sender, plastic, run, step, key_a, key_b, touched):
     # the synapse is read first and learns after: an event never sees its own update
     for p in range(plastic.offset[sender], plastic.offset[sender + 1]):
         lane = plastic.lane[p]
@@ -92,41 +93,63 @@ def _deliver_plastic(X, sender, plastic, run, step, key_a, key_b, touched):
 
 
 @kernel
-def _arrive(X, sender, wiring, amplitude, plastic, depression, transit, run, step, key_a, key_b, touched):
+def _deliver_cells(X, sender, plastic, store, run, step, key_a, key_b, touched):
+    for p in range(plastic.offset[sender], plastic.offset[sender + 1]):
+        lane = plastic.lane[p]
+        weight = read(store, run, p, plastic.code[run, p], plastic.address[p], step, key_a, key_b)
+        receptor = at.AMPA if weight > 0 else at.GABA_B
+        X[lane + (at.PULSE + receptor) * LANES] += abs(weight) * plastic.word[run, p]
+        touched[lane // BLOCK] |= 1 << receptor
+        if plastic.learn[run] != 0:
+            step_cell(X, plastic, store, run, p, step, key_a, key_b)
+
+
+@kernel
+def _deliver_plastic(X, sender, plastic, store, run, step, key_a, key_b, touched):
+    if store.kind == CODE:
+        _deliver_codes(X, sender, plastic, run, step, key_a, key_b, touched)
+    else:
+        _deliver_cells(X, sender, plastic, store, run, step, key_a, key_b, touched)
+
+
+@kernel
+def _arrive(X, sender, wiring, amplitude, plastic, store, depression, transit, run, step, key_a, key_b, touched):
     if transit.pulse.shape[1] > 1:
         delay_pulses(X, sender, wiring, amplitude, depression, transit, run, step, touched)
     else:
         _deliver(X, sender, wiring, amplitude, depression, run, step, touched)
-    _deliver_plastic(X, sender, plastic, run, step, key_a, key_b, touched)
+    _deliver_plastic(X, sender, plastic, store, run, step, key_a, key_b, touched)
 
 
 @kernel
-def _send(X, sender, fraction, wiring, amplitude, plastic, depression, transit, run, step, key_a, key_b, touched):
+def _send(
+    X, sender, fraction, wiring, amplitude, plastic, store, depression, transit, run, step, key_a, key_b, touched
+):
     if transit.held.shape[1] > 1:
         held = steps_held(transit, run, sender, step, fraction, key_a, key_b)
         if held > 0:
             hold_back(transit, run, sender, step + held)
         if held > 0 or held == LOST:
             return
-    _arrive(X, sender, wiring, amplitude, plastic, depression, transit, run, step, key_a, key_b, touched)
+    _arrive(X, sender, wiring, amplitude, plastic, store, depression, transit, run, step, key_a, key_b, touched)
 
 
 @kernel
-def _arrive_held(X, wiring, amplitude, plastic, depression, transit, run, step, key_a, key_b, touched):
+def _arrive_held(X, wiring, amplitude, plastic, store, depression, transit, run, step, key_a, key_b, touched):
     row = step % transit.held.shape[1]
     if transit.n_held[run, row] == 0:
         return
     transit.n_held[run, row] = 0
     for sender in range(transit.held.shape[2]):
         for _ in range(transit.held[run, row, sender]):
-            _arrive(X, sender, wiring, amplitude, plastic, depression, transit, run, step, key_a, key_b, touched)
+            _arrive(X, sender, wiring, amplitude, plastic, store, depression, transit, run, step, key_a, key_b, touched)
         transit.held[run, row, sender] = 0
 
 
 @kernel
 def _run_die(
-    X, pending, addresses, run, clock, keys, floor, wiring, amplitude, events, plastic, features, depression, transit,
-    spikes, probes,
+    X, pending, addresses, run, clock, keys, floor, wiring, amplitude, events, plastic, store, features, depression,
+    transit, spikes, probes,
 ):  # fmt: skip
     n_blocks = X.size // BLOCK
     touched = np.zeros(n_blocks, np.int64)
@@ -140,10 +163,10 @@ def _run_die(
         if transit.pulse.shape[1] > 1:
             deliver_pulses(X, transit, run, step, touched)
         if transit.held.shape[1] > 1:
-            _arrive_held(X, wiring, amplitude, plastic, depression, transit, run, step, key_a, key_b, touched)
+            _arrive_held(X, wiring, amplitude, plastic, store, depression, transit, run, step, key_a, key_b, touched)
         while cursor < events.offset[run + 1] and events.step[cursor] == k:
             _send(
-                X, events.source[cursor], _UNKNOWN, wiring, amplitude, plastic, depression, transit,
+                X, events.source[cursor], _UNKNOWN, wiring, amplitude, plastic, store, depression, transit,
                 run, step, key_a, key_b, touched,
             )  # fmt: skip
             cursor += 1
@@ -154,7 +177,7 @@ def _run_die(
                         _send(
                             X, wiring.n_inputs + b * LANES + lane,
                             np.float64(X[b * BLOCK + at.SPIKE_FRACTION * LANES + lane]),
-                            wiring, amplitude, plastic, depression, transit, run, step, key_a, key_b, touched,
+                            wiring, amplitude, plastic, store, depression, transit, run, step, key_a, key_b, touched,
                         )  # fmt: skip
         half = step % 2
         for b in range(n_blocks):
@@ -190,7 +213,7 @@ def _run_die(
 
 @kernel(parallel=True)
 def run_dies(
-    X, pending, addresses, clock, keys, floor, wiring, amplitude, events, plastic, features, depression, transit,
+    X, pending, addresses, clock, keys, floor, wiring, amplitude, events, plastic, store, features, depression, transit,
     spikes, probes,
 ):  # fmt: skip
     """Advance every run by ``clock.n_steps``; runs share nothing, so any batch and thread count gives the same bits.
@@ -211,5 +234,5 @@ def run_dies(
         if clock.active[run]:
             _run_die(
                 X[run], pending[run], addresses, run, clock, keys[run], floor[run],
-                wiring, amplitude[run], events, plastic, features, depression, transit, spikes, probes,
+                wiring, amplitude[run], events, plastic, store, features, depression, transit, spikes, probes,
             )  # fmt: skip

@@ -61,7 +61,7 @@ def steps_held(transit, run, sender, step, fraction, key_a, key_b):
     if uniform(a, like) <= transit.loss[run]:
         return LOST
     sent = min(fraction if fraction >= 0 else uniform(c, like), _BEFORE_NEXT)
-    return int(math.floor(sent - transit.jitter[run] * log(uniform(b, like))))
+    return np.int64(math.floor(sent - transit.jitter[run] * log(uniform(b, like))))
 
 
 @kernel

@@ -15,12 +15,15 @@ from chipemu.learning.circuit import TRAINED, Circuit, build_circuit
 from chipemu.learning.evaluate import Evaluation, evaluate
 from chipemu.learning.handover import cloned, read_image
 from chipemu.learning.latches import choose
-from chipemu.learning.result import Measured, charge_calibration, merge_folds, result
+from chipemu.learning.result import Measured, charge, merge_folds, result
 from chipemu.learning.rules import ChipLearner, HostLearner
 from chipemu.learning.session import Session
 from chipemu.learning.settings import Settings, chip_eta, host_rule, place, usual, usual_controller
 from chipemu.learning.train import train
-from chipemu.mapping import MappedNetwork, load_mapping, map_network
+from chipemu.ledger import Ledger
+from chipemu.mapping import MappedNetwork, load_mapping, map_network, repair
+from chipemu.silencing import silence_hot
+from chipemu.store import Capacitor
 from chipemu.tasks import Task, load_folds
 
 Tick = Callable[[str, int, int], None]
@@ -28,7 +31,10 @@ Tick = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class _Laboratory:
-    """What all folds of a task share: the dies, calibrated, and the network on them."""
+    """What all folds of a task share: the dies, repaired and calibrated, and the network on them.
+
+    ``ledger`` holds what that took, one entry a die.
+    """
 
     settings: Settings
     where: str
@@ -36,6 +42,7 @@ class _Laboratory:
     mapped: MappedNetwork
     chips: list[Chip]
     calibration: Calibration | None
+    ledger: Ledger
 
 
 def learn(settings: Settings, tick: Tick | None = None) -> xr.Dataset:
@@ -72,6 +79,7 @@ def learn(settings: Settings, tick: Tick | None = None) -> xr.Dataset:
     """
     if settings.split not in ("validation", "test"):
         raise InputError(f"split is '{settings.split}'; allowed 'validation' or 'test'")
+    _check_compensation(settings)
     if host_rule(settings).weights == "tied" and place(settings)[1] == "chip":
         raise InputError(
             "tied weights need one shadow at the host; plastic synapses learn each on its own. Use --where host"
@@ -80,7 +88,17 @@ def learn(settings: Settings, tick: Tick | None = None) -> xr.Dataset:
     folds = load_folds(settings.task)
     laboratory = _prepare(folds[0], settings, tick)
     results = [_fold(laboratory, task, _named(tick, number, len(folds))) for number, task in enumerate(folds)]
-    return charge_calibration(merge_folds(results), laboratory.calibration)
+    return charge(merge_folds(results), laboratory.ledger)
+
+
+def _check_compensation(settings: Settings) -> None:
+    """Refuse a compensation that has nothing to compensate, before any work is done."""
+    device, where = place(settings)
+    if settings.compensate and (where != "chip" or isinstance(device.store, Capacitor | None)):
+        raise InputError(
+            f"drift compensation is for memristive weights that learn on the chip; {device.name} ({device.path}) "
+            f"learns at the {where} or keeps its weights otherwise. Use --device memristive"
+        )
 
 
 def _named(tick: Tick, number: int, n_folds: int) -> Tick:
@@ -100,10 +118,26 @@ def _prepare(task: Task, settings: Settings, tick: Tick) -> _Laboratory:
         else map_network(circuit.network, device)
     )
     chips = [
-        sample_chip(device, seed, without=settings.without, scale=settings.scale, temperature=settings.temperature)
+        sample_chip(
+            device,
+            seed,
+            without=settings.without,
+            scale=settings.scale,
+            temperature=settings.temperature,
+            mismatch_model=settings.mismatch_model,
+            corner=settings.corner,
+        )
         for seed in settings.chip_seeds
     ]
-    return _Laboratory(settings, where, circuit, mapped, chips, _calibrate(chips, mapped, settings, tick))
+    ledger = Ledger()
+    if settings.repair:
+        repaired = [repair(mapped, chip) for chip in chips]
+        chips = [chip for chip, _ in repaired]
+        ledger += Ledger(moved_neurons=np.array([repairs.neurons for _, repairs in repaired]))
+    calibration = _calibrate(chips, mapped, settings, tick)
+    if calibration is not None:
+        ledger += calibration.ledger
+    return _Laboratory(settings, where, circuit, mapped, chips, calibration, ledger)
 
 
 def _calibrate(chips: list[Chip], mapped: MappedNetwork, settings: Settings, tick: Tick) -> Calibration | None:
@@ -127,15 +161,28 @@ def _fold(laboratory: _Laboratory, task: Task, tick: Tick) -> xr.Dataset:
     training = train(
         session, learner, task.rates, _labels(task, settings), settings.budget or usual(task.name)[0], tick
     )
+    _let_age(session.emulator, settings)
     ledger = session.emulator.ledger
     free = _test(session, task, settings.split, False, tick)
     controlled = _test(session, task, settings.split, True, tick, "under control")
     weights = session.emulator.weights()[TRAINED]
     if handed is None and len(laboratory.chips) > 1:
         learner.restore(cloned(learner.store(), len(settings.noise_seeds)))
+        if settings.age > 0:
+            session.emulator.program()  # weights of another die are written afresh, and read as they are
         handed = _test(session, task, settings.split, False, tick, "cloned")
     measured = Measured(training, ledger, free, controlled, handed, weights)
     return result(settings, task, session, laboratory.calibration, measured)
+
+
+def _let_age(emulator: Emulator, settings: Settings) -> None:
+    """Let the trained dies lie idle, and compensate their drift if asked; the one place where time passes unused."""
+    if settings.age == 0:
+        return
+    reference = emulator.read_weights() if settings.compensate else None
+    emulator.age(settings.age)
+    if reference is not None:
+        emulator.compensate(reference)
 
 
 def _session(laboratory: _Laboratory, task: Task) -> Session:
@@ -148,6 +195,8 @@ def _session(laboratory: _Laboratory, task: Task) -> Session:
         dt=settings.dt,
     )
     emulator.inject(settings.inject)
+    if settings.silence_above is not None:
+        silence_hot(emulator, settings.silence_above)
     schedule = settings.schedule or usual(task.name)[1]
     return Session(emulator, laboratory.circuit, schedule, _seed_sequences(settings))
 

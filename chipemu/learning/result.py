@@ -111,8 +111,11 @@ def _accuracies(settings: Settings, task: Task, measured: Measured) -> dict:
     nothing = np.full(len(measured.free.accuracy), np.nan)
     reference = stored(task.name, settings.split)
     handed = measured.handed.accuracy if measured.handed else nothing
+    # training measures validation before the dies age; an accuracy that is reported is of dies as old as asked
+    aged = settings.age > 0 and settings.split == "validation"
+    validation = measured.free.accuracy if aged else measured.training.validation
     return {
-        "accuracy_validation": _runs(measured.training.validation, settings),
+        "accuracy_validation": _runs(validation, settings),
         "accuracy_test": _runs(measured.free.accuracy if settings.split == "test" else nothing, settings),
         "accuracy_control": _runs(measured.controlled.accuracy, settings),
         "accuracy_cloned": _runs(handed, settings),
@@ -154,11 +157,9 @@ def _die_traits(session: Session) -> dict:
     }
 
 
-def charge_calibration(dataset: xr.Dataset, calibration: Calibration | None) -> xr.Dataset:
-    """Add what calibration cost each die to the ledger of each of its runs."""
-    if calibration is None:
-        return dataset
-    costs = {f"ledger_{name}": cost for name, cost in calibration.ledger.as_dict().items()}
+def charge(dataset: xr.Dataset, ledger: Ledger) -> xr.Dataset:
+    """Add what was spent on each die before training, one entry a die, to the ledger of each of its runs."""
+    costs = {f"ledger_{name}": cost for name, cost in ledger.as_dict().items()}
     per_die = {
         name: xr.DataArray(np.broadcast_to(cost, dataset.sizes["chip"]), dims="chip") for name, cost in costs.items()
     }
@@ -176,7 +177,9 @@ def _origin(settings: Settings, session: Session) -> dict:
         mapping_hash=emulator.mapped.hash,
         seeds={"seed": settings.seed},
         temperature=settings.temperature,
+        age=settings.age,
         references=["Haag et al. 2026, arXiv 2603.24113"],
     )
     where = "chip" if session.circuit.network[TRAINED].store == "plastic" else "host"
+    origin |= {"mismatch_model": settings.mismatch_model, "corner": settings.corner}
     return origin | {"task": settings.task, "where": where, "split": settings.split}

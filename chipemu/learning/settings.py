@@ -69,6 +69,10 @@ class Settings:
     without, scale : effects switched off or scaled, see :func:`chipemu.effects.switches`
     split : ``"validation"``, or ``"test"`` to open the test split
     temperature : of the dies [K]
+    mismatch_model, corner : spread ``"measured"`` or by ``"geometry"``, and process corner, see
+        :func:`chipemu.chip.sample_chip`
+    age : time that the dies lie idle between training and the final test [s]
+    compensate : whether the drift of memristive weights over that time is compensated by one gain a die
     budget, schedule : how training goes; None takes the usual ones of the task, see ``USUAL``
     controller : wiring recipe of the controllers; None takes the usual one of task and place
     eta : learning rate; None takes the usual one of task and place
@@ -78,6 +82,8 @@ class Settings:
     permute_labels : ablation: labels of train and validation are shuffled, anew for every run
     inject : False senses the feedback current without injecting it into the somata
     mapping : name or path of a saved placement; None places anew
+    repair : move the network off what is dead or stuck on each die, see :func:`chipemu.mapping.repair`
+    silence_above : rate above which neurons that fire by themselves are silenced before training [Hz]; None for none
     start_from : result file whose trained weights every die is given before it is trained
     latches : set in the output neurons and their trained synapses, beside what the device sets by itself
     dt : time step [s]; at 0.2 ms the rate error of the output neurons stays below 1 % up to 110 Hz (tested)
@@ -93,6 +99,10 @@ class Settings:
     scale: Mapping[str, float] = field(default_factory=dict)
     split: str = "validation"
     temperature: float = ROOM
+    mismatch_model: str = "measured"
+    corner: str = "TT"
+    age: float = 0.0
+    compensate: bool = False
     budget: Budget | None = None
     schedule: Schedule | None = None
     controller: Controller | None = None
@@ -102,6 +112,8 @@ class Settings:
     permute_labels: bool = False
     inject: bool = True
     mapping: str | None = None
+    repair: bool = True
+    silence_above: float | None = None
     start_from: str | None = None
     latches: tuple[str, ...] = ()
     dt: float = 2e-4

@@ -181,10 +181,6 @@ class MappedNetwork:
         """Weights that the words of an image stand for, (..., edge): units of base current 0 on devices with masks."""
         return self._encoder.strengths(words, self._bases(bases))
 
-    def edge_words(self, words: np.ndarray) -> np.ndarray:
-        """CAM words that each edge of an image occupies, (..., edge)."""
-        return self._encoder.cam_use(words)
-
     def _bases(self, given):
         return given if given is not None or self.device.weights != "masks" else self._design_bases
 

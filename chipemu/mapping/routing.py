@@ -57,7 +57,7 @@ def sram_words(masks, address, n_sources: int, device, names) -> tuple[tuple[tup
     return tuple(table)
 
 
-def _address_tags(address, device) -> np.ndarray:
+def neuron_tags(address, device) -> np.ndarray:
     """Tag of each neuron: its core and neuron number as one integer, (n_neurons,) int32."""
     tags = address[:, 0] * np.int32(device.chip.n_neurons_per_core) + address[:, 1]
     if len(tags) and tags.max() >= 1 << device.chip.tag_bits:
@@ -109,7 +109,7 @@ def assign_tags(network, masks, address, device, names, asked=None) -> tuple[np.
     if free:
         sources = _source_tags(network, masks, space, device, names, asked)
         return sources, _free_neuron_tags(masks, len(sources), space, device, names)
-    tags = _address_tags(address, device)
+    tags = neuron_tags(address, device)
     n_sources = len(masks) - len(tags)
     for neuron, tag in enumerate(tags.tolist()):
         space.take(tag, n_sources + neuron, int(masks[n_sources + neuron]))

@@ -20,9 +20,12 @@ DT, DURATION = 1e-4, 5e-3  # 50 steps
 RUNS = {"float64": (50e-9, 60), "float32": (10e-12, 12)}  # constant current [A], events: spiking, and without a spike
 
 
-def emulator(precision: str, dc: float) -> Emulator:
+STORES = {"memristive": "float64", "memristive-rram": "float32", "memristive-cmo": "float64", "bistable": "float64"}
+
+
+def emulator(precision: str, dc: float, name: str = "dynapse1-plastic") -> Emulator:
     """Two noisy, mismatched dies with fixed, recurrent and plastic synapses through every receptor."""
-    device, net = load_device("dynapse1-plastic"), Network("short")
+    device, net = load_device(name), Network("short")
     # so that about one event in three steps a code
     device = dataclasses.replace(device, plastic=dataclasses.replace(device.plastic, balance=1.0, step_charge=0.06e-12))
     # so that a fifth of the events is lost and half of the others late
@@ -76,6 +79,12 @@ def short_run() -> dict[str, np.ndarray]:
         seen[f"count_latched_{precision}"] = chip.advance(drive, DURATION).count
         seen[f"state_latched_{precision}"] = chip.state
         seen[f"resource_latched_{precision}"] = chip._depression.resource
+    for name, precision in STORES.items():
+        chip = emulator(precision, RUNS["float64"][0], name)
+        chip.age(100.0)
+        chip.advance(events(60).events(2, DURATION, DT, 4), DURATION, learn=np.ones(2, bool))
+        seen[f"codes_{name}"] = chip.weights()["weights"]
+        seen[f"weights_{name}_{precision}"] = chip.read_weights()["weights"]
     words = [philox(*(np.uint64(i * k) for k in (1, 2, 3, 4, 5, 6))) for i in range(20)]
     seen["philox"] = np.array(words, np.uint64)
     seen["normals_float64"] = np.empty(20)

@@ -42,6 +42,14 @@ def test_normals_are_standard():
     assert stats.kstest(normals(100_000), "norm").pvalue > 0.01
 
 
+def test_filled_uniforms_are_uniform_and_depend_on_their_address_alone():
+    whole, part = np.empty(100_000), np.empty(100)
+    random.fill_uniforms(np.arange(100_000, dtype=np.uint32), 1, 0, 1, 2, whole)
+    random.fill_uniforms(np.arange(300, 400, dtype=np.uint32), 1, 0, 1, 2, part)
+    assert stats.kstest(whole, "uniform").pvalue > 0.01
+    np.testing.assert_array_equal(whole[300:400], part)
+
+
 def test_a_normal_depends_on_its_address_alone():
     whole = normals(1000)
     assert np.array_equal(whole[300:400], normals(100, first=300))

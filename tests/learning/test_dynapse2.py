@@ -57,7 +57,9 @@ def test_calibration_turns_the_gain_of_a_synapse_for_its_weight(mapped):
 
 def test_base_currents_of_a_die_follow_its_mismatch_and_its_setting(mapped):
     device = mapped.device
-    chips = [sample_chip(device, 1, without=without) for without in (("mismatch", "bias_quantisation"), ("noise",))]
+    chips = [
+        sample_chip(device, 1, without=without) for without in (("mismatch", "dead", "bias_quantisation"), ("dead",))
+    ]
     emulator = Emulator(chips, mapped, precision="float64")
     emulator.upload({"weights": np.full(len(mapped.network["weights"]), 1)})
     amplitude = emulator._memory.amplitude

@@ -13,8 +13,18 @@ from chipemu.validation import Check, dynapse2, run_checks, se2
 from chipemu.validation.check import COLUMNS, Target, target, targets
 from chipemu.validation.suite import SUBJECTS
 
-TABLES = ["soma", "synapse", "epsp_words", "mismatch", "rate_cv", "noise", "timestep", "biases", "dynapse2"]
-TABLES += ["se2"]
+TABLES = ["soma", "synapse", "epsp_words", "mismatch", "spread", "budget", "rate_cv", "noise", "timestep", "defects"]
+TABLES += ["power", "temperature", "drift", "store", "biases", "dynapse2", "se2"]
+LAWS = (
+    "lognormal",
+    "SE2 boards",
+    "beta-binomial",
+    "binomial",
+    "linear",
+    "table",
+    "any",
+    se2.POINT,
+)  # rows without an operating point
 ROW_KEYS = ("name", "operating_point", "expected", "got", "tolerance", "unit", "source", "passed")
 
 LINE = Target("rate", "ds-fi", 300.0, "pA", 35.0, 0.7, "Hz", "computed")
@@ -50,7 +60,7 @@ def test_tables_are_complete_and_sourced(table):
         assert math.isfinite(line.expected)
         assert line.tolerance >= 0
         assert math.isnan(line.drive) == (not line.drive_unit)
-        if line.operating_point not in ("lognormal", "linear", "table", se2.POINT):
+        if line.operating_point not in LAWS:
             assert load_point(line.operating_point, device).name == line.operating_point
 
 
@@ -115,7 +125,29 @@ def test_rows_about_effects_a_device_lacks_are_left_out():
                      "sampled CV over requested, 0.3 sigma(ln)"}  # fmt: skip
 
 
-@pytest.mark.parametrize("subject", [name for name in SUBJECTS if name not in ("mismatch", "dynapse2", "se2")])
+STORES = ("memristive", "memristive-rram", "memristive-cmo", "bistable")
+
+
+@pytest.mark.parametrize("device", STORES)
+def test_weight_stores_follow_their_laws(device):
+    rows = run_checks(device, subjects=["store"])
+    assert len(rows) >= 2
+    assert [row for row in rows if not row.passed] == []
+
+
+def test_a_wrong_drift_law_fails_the_check(monkeypatch):
+    import numpy as np
+
+    from chipemu.store import Pcm
+
+    right = Pcm.laws
+    monkeypatch.setattr(Pcm, "laws", lambda store, top: right(store, top)._replace(
+        exponent=np.array([1.05, 1.0]) * right(store, top).exponent))  # fmt: skip
+    failed = {row.name.split(",")[0] for row in run_checks("memristive", subjects=["store"]) if not row.passed}
+    assert failed == {"drift exponent"}
+
+
+@pytest.mark.parametrize("subject", [name for name in SUBJECTS if name not in ("mismatch", "store", "dynapse2", "se2")])
 def test_the_emulator_agrees_with_its_references(subject):
     rows = run_checks("dynapse1", subjects=[subject])
     assert len(rows) >= 3
@@ -178,7 +210,7 @@ def test_a_mask_that_lets_the_wrong_base_through_fails_the_check(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("device", ["dynapse1", "dynapse1-plastic", "ideal", "dynapse2"])
+@pytest.mark.parametrize("device", ["dynapse1", "dynapse1-plastic", "ideal", "dynapse2", *STORES])
 def test_all_checks_pass_on_every_device(device):
     rows = run_checks(device)
     assert [row for row in rows if not row.passed] == []
