@@ -13,6 +13,7 @@ from chipemu.ageing import Drift
 from chipemu.bias import BiasGenerator, Generator
 from chipemu.device_fields import Section
 from chipemu.device_file import content_hash, read_device
+from chipemu.device_latches import EXTRA_PARAMETERS, Delays, Depression, Homeostasis, Latch, LatchEntry
 from chipemu.device_schema import (
     PARAMETERS,
     DeviceFile,
@@ -264,6 +265,10 @@ class DeviceSpec:
         Local signals that a plasticity rule may read.
     not_modelled : tuple of str
         What the description leaves out.
+    latches : mapping
+        Latch name to `Latch`; empty where every circuit is permanently connected.
+    homeostasis, depression, delays
+        Constants that latches need; None without them.
     """
 
     name: str
@@ -294,6 +299,10 @@ class DeviceSpec:
     routing: Routing
     signals: tuple[str, ...]
     not_modelled: tuple[str, ...]
+    latches: Mapping[str, Latch]
+    homeostasis: Homeostasis | None
+    depression: Depression | None
+    delays: Delays | None
     quantities: Mapping[str, Quantity] = field(repr=False)
 
     def __hash__(self) -> int:
@@ -411,6 +420,10 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         routing=Routing(**_values(checked.routing)) if checked.routing else Routing(),
         signals=tuple(checked.signals),
         not_modelled=tuple(checked.not_modelled),
+        latches=FrozenMap({name: _latch(name, entry) for name, entry in checked.latches.items()}),
+        homeostasis=Homeostasis(**_values(checked.homeostasis)) if checked.homeostasis else None,
+        depression=Depression(**_values(checked.depression)) if checked.depression else None,
+        delays=Delays(**_values(checked.delays)) if checked.delays else None,
         quantities=quantities,
     )
 
@@ -446,6 +459,10 @@ def _temperature(section: TemperatureSection | None) -> Temperature | None:
     return Temperature(**rest, per_kelvin=FrozenMap(per_kelvin))
 
 
+def _latch(name: str, entry: LatchEntry) -> Latch:
+    return Latch(name, entry.register_, entry.default, entry.source, entry.note)
+
+
 def _transistors(section: TransistorSection | None) -> Transistors | None:
     if section is None:
         return None
@@ -460,13 +477,14 @@ def _transistors(section: TransistorSection | None) -> Transistors | None:
 def _mismatch(checked: DeviceFile) -> Mismatch:
     section = checked.mismatch
     bias_names = [name for name, entry in checked.biases.items() if entry.parameter]
+    extra = [entry.parameter for entry in checked.biases.values() if entry.parameter in EXTRA_PARAMETERS]
 
     def complete(table: str, names: list[str]) -> Mapping[str, float]:
         given = getattr(section, table) if section else {}
         return FrozenMap({name: given.get(name, given["default"]).value if given else 0.0 for name in names})
 
     return Mismatch(
-        within_core=complete("within_core", [*required_parameters(checked.weights), "I_reset", "I_spkthr"]),
+        within_core=complete("within_core", [*required_parameters(checked.weights), "I_reset", "I_spkthr", *extra]),
         between_cores=complete("between_cores", bias_names),
         between_dies=complete("between_dies", bias_names),
         slot=section.slot.value if section else 0.0,

@@ -26,6 +26,15 @@ from chipemu.device_fields import (
     quantity,
     unknown,
 )
+from chipemu.device_latches import (
+    EXTRA_PARAMETERS,
+    LATCHES,
+    DelaySection,
+    DepressionSection,
+    HomeostasisSection,
+    LatchEntry,
+    latch_faults,
+)
 from chipemu.generator_schema import GeneratorSection, register_fault
 from chipemu.quantity import Quantity
 from chipemu.store_schema import StoreSection
@@ -41,7 +50,7 @@ PARAMETERS = (
 )
 BASES = tuple(f"I_w{i}" for i in range(4))  # base currents that the masks of a word choose from
 # A device sets either the weight of each receptor or the base currents, and may set these two.
-_SETTABLE = (*PARAMETERS, *BASES, "I_spkthr")
+_SETTABLE = (*PARAMETERS, *BASES, "I_spkthr", *EXTRA_PARAMETERS)
 _WITH_MASKS = tuple(name for name in PARAMETERS if name != "I_tau2" and not name.startswith("I_w_")) + BASES
 # What a neuron may trim: its bias currents except the pulse, which must stay below the time step, and its two levels.
 TRIMMABLE = (*PARAMETERS[:-1], "I_reset", "I_spkthr")
@@ -348,6 +357,10 @@ class DeviceFile(Section):
     transistors: TransistorSection | None = None
     plastic: PlasticSection | None = None
     energy: EnergySection | None = None
+    latches: dict[Literal[tuple(LATCHES)], LatchEntry] = Field(default_factory=dict)
+    homeostasis: HomeostasisSection | None = None
+    depression: DepressionSection | None = None
+    delays: DelaySection | None = None
     routing: RoutingSection | None = None
     power: PowerSection | None = None
     defects: DefectsSection | None = None
@@ -360,7 +373,7 @@ class DeviceFile(Section):
             for section in OPTIONAL_SECTIONS
             if getattr(self, section) is None and section not in self.without
         ]
-        faults += list(_bias_faults(self))
+        faults += [*_bias_faults(self), *latch_faults(self)]
         if self.weights == "float" and self.defects is not None:
             faults.append("defects: a device with float weights has no words that could be dead; list it in `without`")
         if self.store is not None and self.plastic is None:
@@ -376,7 +389,7 @@ def _bias_faults(device: DeviceFile) -> Iterator[str]:
     for parameter in required:
         if given.count(parameter) != 1:
             yield f"biases: parameter {parameter!r} is set by {given.count(parameter)} biases; allowed exactly one"
-    for parameter in sorted(set(given) - {*required, "I_tau2", "I_spkthr"}):
+    for parameter in sorted(set(given) - {*required, *EXTRA_PARAMETERS, "I_tau2", "I_spkthr"}):
         yield f"biases: parameter {parameter!r} does not exist on a device whose weights are {device.weights!r}"
     if given.count("I_spkthr") + (device.circuit.I_spkthr is not None) != 1:
         yield "circuit.I_spkthr: set by a bias as well as by this constant, or by neither; allowed exactly one"

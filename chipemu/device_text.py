@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from chipemu.device_latches import LATCHES, Latch
 from chipemu.quantity import Quantity
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ _HEADINGS = {
     "defects": "dead and stuck elements, fraction of all",
     "store": "what plastic synapses keep their weight in",
     "energy": "energy of an event's operations",
+    "homeostasis": "homeostasis (equation not published: modelling choice)",
+    "depression": "short-term depression (equation not published: modelling choice)",
+    "delays": "delays (curve not published: modelling choice)",
     "power": "power without events, and the time an event takes",
 }
 
@@ -51,6 +55,9 @@ def device_text(device: DeviceSpec) -> str:
         if rows:
             lines += ["", heading, *_rows((key.split(".", 1)[1], value) for key, value in rows)]
     lines += ["", "biases", *_bias_rows(device)]
+    if device.latches:
+        lines += ["", "latches (names published, circuits not: what they do is a modelling choice)"]
+        lines += [line for latch in device.latches.values() for line in _latch_rows(latch)]
     lines += ["", f"weights: {device.weights};  local signals: {', '.join(device.signals) or 'none'}"]
     lines += ["not modelled:", *(line for item in device.not_modelled for line in _wrap(item, "  - "))]
     lines += ["sources:", *(line for key, text in device.references.items() for line in _wrap(f"{key}: {text}"))]
@@ -90,6 +97,13 @@ def _rows(rows: Iterable[tuple[str, Quantity]]) -> Iterator[str]:
 def _bias_rows(device: DeviceSpec) -> Iterator[str]:
     for name, entry in device.biases.items():
         yield from _wrap(entry.summary, f"  {name:<18}  {entry.parameter or '(no effect)':<14}  ")
+
+
+def _latch_rows(latch: Latch) -> Iterator[str]:
+    state = "set" if latch.default else "not set"
+    note = f"; {latch.note}" if latch.note else ""
+    text = f"{LATCHES[latch.name]} ({latch.register}, {latch.source}{note})"
+    return iter(_wrap(text, f"  {latch.name:<18}  {state:<14}  "))
 
 
 def _wrap(text: str, first: str = "  ") -> list[str]:

@@ -11,11 +11,13 @@ import numpy as np
 import xarray as xr
 
 from chipemu.chip import Chip
+from chipemu.delays import connection_delays, deepened
 from chipemu.errors import InputError, RunError, UnknownNameError
 from chipemu.kernels import layout as at
 from chipemu.kernels.jit import kernel_hash
 from chipemu.kernels.layout import LANES, N_FIELDS
 from chipemu.kernels.run import Clock, Events, Probes, Spikes, run_dies
+from chipemu.latches import block_features, bring_to_rest, build_depression
 from chipemu.ledger import Ledger
 from chipemu.mapping import MappedNetwork
 from chipemu.mapping.bases import neuron_bases
@@ -133,6 +135,8 @@ class Emulator(StoredWeights):
         self._floor = np.zeros((self.n_runs, 2), dtype)
         self.state = np.zeros((self.n_runs, self._lanes.n_lanes * N_FIELDS), dtype)
         self._pending = np.zeros((self.n_runs, self._lanes.n_lanes // LANES), np.int32)
+        self._features = block_features(mapped, self._lanes)
+        self._depression = build_depression(mapped, self._memory.edge, self.n_runs, dtype)
         self._set_floor()
         self._set_initial_state()
         self.set_biases(setting if setting is not None else point_setting(mapped, chips, self.points))
@@ -186,6 +190,7 @@ class Emulator(StoredWeights):
         fields[:, :, at.Y] = self._floor[:, None, 1:]
         fields[:, :, at.I_AHP] = self._floor[:, None, :1]
         fields[:, :, (at.SLOW_INPUT, at.SLOW_LEAK)] = 1.0
+        bring_to_rest(self._depression, self.state, self._floor[:, 0])
 
     def set_biases(self, setting: BiasSetting) -> None:
         """Tell the bias generators of every die; the state of the neurons goes on."""
@@ -200,6 +205,15 @@ class Emulator(StoredWeights):
 
         if self.mapped.device.weights == "masks":
             self._memory.set_base_shares(self._base_shares())
+        if self.mapped.device.delays is not None:
+            self._set_delays()
+
+    def _set_delays(self) -> None:
+        seconds = connection_delays(self.mapped, self._memory.edge, self.chips, self.setting, self.points)
+        delay = np.repeat(np.rint(seconds / self.dt).astype(np.int32), len(self.noise_seeds), axis=0)
+        self._memory.wiring = self._memory.wiring._replace(delay=delay)
+        n_blocks = self._lanes.n_lanes // LANES
+        self._transit = deepened(self._transit, self.step, int(delay.max(initial=0)) + 1, n_blocks)
 
     def _base_shares(self) -> np.ndarray:
         """Part of each base current in a word with all four, (run, neuron, base)."""
@@ -317,8 +331,8 @@ class Emulator(StoredWeights):
         noisy = any(chip.applied.on("thermal_noise") or chip.applied.on("input_noise") for chip in self.chips)
         run_dies(
             self.state, self._pending, self._lanes.address, Clock(self.step, active, n_steps, noisy), self._keys,
-            self._floor, self._slow, self._memory.wiring, self._memory.amplitude, events,
-            self._memory.plastic, self._memory.cells, self._transit, spikes, probes,
+            self._floor, self._slow, self._memory.wiring, self._memory.amplitude, events, self._memory.plastic,
+            self._memory.cells, self._features, self._depression, self._transit, spikes, probes,
         )  # fmt: skip
         self.step += n_steps * active
         self._check_state()

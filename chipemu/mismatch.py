@@ -19,6 +19,9 @@ PARAMETERS = (
     "I_gain_ampa", "I_gain_nmda", "I_gain_gaba_a", "I_gain_gaba_b",
     "I_w_ampa", "I_w_nmda", "I_w_gaba_a", "I_w_gaba_b",
     "I_pulse", "I_spkthr", "I_fb_gain", "I_fb_th", "I_reset", "I_w0", "I_w1", "I_w2", "I_w3",
+    "I_tau_ampa_i", "I_gain_ampa_i", "I_tau_nmda_i", "I_gain_nmda_i", "I_rev_ampa", "I_rev_nmda",
+    "I_tau_ca", "I_gain_ca", "I_w_ca", "I_ca_target", "I_recover_std", "I_strength_std",
+    "I_delay", "I_delay_precise", "I_delay_mismatched",
 )  # fmt: skip
 _WHOLE_CORE = 0xFFFF  # neuron part of an address that means the core itself
 WHOLE_DIE = 0xFFFFFFFF

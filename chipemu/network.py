@@ -8,6 +8,7 @@ import json
 
 import numpy as np
 
+from chipemu.device_latches import NEURON_LATCHES
 from chipemu.errors import InputError, UnknownNameError, shorten
 from chipemu.projection import (
     RECEPTORS,
@@ -16,7 +17,9 @@ from chipemu.projection import (
     Projection,
     Sources,
     check_known,
+    check_synapse,
     projection_hash,
+    read_latches,
     read_pairs,
     read_words,
 )
@@ -78,7 +81,7 @@ class Network:
         count = _count(n, f"sources {shorten(name)!r}", "sources")
         return self._add(Sources(self._new_name(name, "sources"), count, _tags(tags, count, name)))
 
-    def population(self, name: str, n: int, *, point: str) -> Population:
+    def population(self, name: str, n: int, *, point: str, latches=None) -> Population:
         """Add a population of neurons.
 
         Parameters
@@ -89,6 +92,9 @@ class Network:
             Number of neurons.
         point : str
             Name of the operating point; populations with one point may share cores, others never do.
+        latches : sequence of str, optional
+            Latches that are set, and no others (`chipemu.device_latches.NEURON_LATCHES`); by default those that the
+            device sets by itself. Only a device that lists a latch can set it.
 
         Returns
         -------
@@ -97,12 +103,27 @@ class Network:
         Raises
         ------
         InputError
-            The name is taken or not printable, or ``n`` is not a positive integer.
+            The name is taken or not printable, or ``n`` is not a positive integer; UnknownNameError for a latch that
+            no neuron has.
         """
         count = _count(n, f"population {shorten(name)!r}", "neurons")
-        return self._add(Population(self._new_name(name, "population"), count, _name(point, "operating point")))
+        latches = read_latches(latches, NEURON_LATCHES, name)
+        return self._add(
+            Population(self._new_name(name, "population"), count, _name(point, "operating point"), latches)
+        )
 
-    def project(self, pre, post, *, receptor: str, words=1, pairs="all", name: str | None = None) -> Projection:
+    def project(
+        self,
+        pre,
+        post,
+        *,
+        receptor: str,
+        words=1,
+        pairs="all",
+        name: str | None = None,
+        stp: bool = False,
+        delay: str | None = None,
+    ) -> Projection:
         """Add synapses whose number of CAM words never changes.
 
         Parameters
@@ -119,6 +140,11 @@ class Network:
             Every sender with every receiver, sender i with receiver i, or the listed (sender, receiver) pairs.
         name : str, optional
             Name of the projection; by default built from the groups and the receptor.
+        stp : bool
+            Short-term depression, on devices that list the latch.
+        delay : str, optional
+            ``"precise"``, ``"mismatched"`` or ``"both"``, on devices that list the latch: beside the delay that every
+            synapse has, one that is alike for all synapses of a core, or one that is spread from synapse to synapse.
 
         Returns
         -------
@@ -132,13 +158,33 @@ class Network:
         pre, post = self._ends(pre, post)
         check_known("receptor", receptor, RECEPTORS)
         name = self._projection_name(name or f"{pre.name}_{post.name}_{receptor}")
+        check_synapse(stp, delay, "words", name)
         pairs = read_pairs(pairs, pre, post, name)
         return self._connect(
-            Projection(name, pre, post, pairs, receptor=receptor, words=read_words(words, len(pairs), name))
+            Projection(
+                name,
+                pre,
+                post,
+                pairs,
+                receptor=receptor,
+                words=read_words(words, len(pairs), name),
+                stp=stp,
+                delay=delay,
+            )
         )
 
     def project_signed(
-        self, pre, post, *, positive: str, negative: str, pairs="all", name: str | None = None, store: str = "words"
+        self,
+        pre,
+        post,
+        *,
+        positive: str,
+        negative: str,
+        pairs="all",
+        name: str | None = None,
+        store: str = "words",
+        stp: bool = False,
+        delay: str | None = None,
     ) -> Projection:
         """Add trained synapses: signed integer weights that are given anew with every weight image.
 
@@ -156,6 +202,8 @@ class Network:
             Name of the projection; by default built from the groups and the receptors.
         store : str
             ``"words"``: repeated CAM words; ``"plastic"``: the device's plastic synapses.
+        stp, delay
+            As in `project`; not for plastic synapses.
 
         Returns
         -------
@@ -171,13 +219,16 @@ class Network:
         check_known("receptor", negative, RECEPTORS)
         check_known("store", store, STORES)
         name = self._projection_name(name or f"{pre.name}_{post.name}_{positive}_{negative}")
+        check_synapse(stp, delay, store, name)
         if positive == negative:
             raise InputError(
                 f"projection {name!r}: positive and negative weights both use receptor {positive!r}, so their sign "
                 f"would be lost; choose two of {', '.join(RECEPTORS)}"
             )
         pairs = read_pairs(pairs, pre, post, name)
-        return self._connect(Projection(name, pre, post, pairs, positive=positive, negative=negative, store=store))
+        return self._connect(
+            Projection(name, pre, post, pairs, positive=positive, negative=negative, store=store, stp=stp, delay=delay)
+        )
 
     @property
     def source_groups(self) -> tuple[Sources, ...]:
@@ -209,7 +260,9 @@ class Network:
 
     def _description(self) -> list:
         sources = [[s.name, s.n, s.tags] for s in self.source_groups]
-        return [sources, [[p.name, p.n, p.point] for p in self.populations]]
+        # as in a projection's hash, latches enter only where they are given
+        asked = [[p.name, p.n, p.point, *([p.latches] * (p.latches is not None))] for p in self.populations]
+        return [sources, asked]
 
     def copy(self) -> "Network":
         """The same groups and projections in a second network, which later additions to this one do not reach."""
@@ -223,11 +276,12 @@ class Network:
         lines = [f"network {self.name!r}: {n_sources} sources, {n_neurons} neurons, {n_synapses} synapses"]
         wide = max((len(name) for name in self._groups | self._projections), default=0)
         for group in self._groups.values():
-            kind, note = ("sources", "") if isinstance(group, Sources) else ("population", f"  point {group.point}")
+            kind, note = ("sources", "") if isinstance(group, Sources) else ("population", _population_note(group))
             lines.append(f"  {kind:<10}  {group.name:<{wide}} {group.n:>3}{note}")
         for p in self.projections:
             kind = f"trained pairs ({p.positive} / {p.negative}, {p.store})" if p.trained else f"pairs ({p.receptor})"
-            lines.append(f"  projection  {p.name:<{wide}}  {p.pre.name} -> {p.post.name}  {len(p)} {kind}")
+            latches = f"  latches {', '.join(p.latches)}" if p.latches else ""
+            lines.append(f"  projection  {p.name:<{wide}}  {p.pre.name} -> {p.post.name}  {len(p)} {kind}{latches}")
         return "\n".join(lines)
 
     def _add(self, group):
@@ -263,6 +317,11 @@ class Network:
         if not isinstance(group, str) and self._groups[name] is not group:
             raise InputError(f"group {name!r} belongs to another network; give the one of {self.name!r}, or its name")
         return self._groups[name]
+
+
+def _population_note(population):
+    latches = "" if population.latches is None else f"  latches {', '.join(population.latches) or 'none'}"
+    return f"  point {population.point}{latches}"
 
 
 def _name(name, kind):

@@ -15,6 +15,7 @@ from chipemu.device import DeviceSpec, OperatingPoint, load_point
 from chipemu.device_schema import BASES
 from chipemu.errors import InputError
 from chipemu.kernels import layout as at
+from chipemu.latches import latch_fields
 from chipemu.mapping import MappedNetwork
 from chipemu.network import RECEPTORS
 from chipemu.temperature import ROOM
@@ -200,7 +201,8 @@ def neuron_fields(
         fields[at.DECAY + r] = np.exp(-step * current[f"I_tau_{receptor}"] / capacity)
         fields[at.I_GAIN_SYN + r] = current[f"I_gain_{receptor}"]
         fields[at.CHARGE + r] = current[f"I_gain_{receptor}"] * word_current(current, receptor) * pulse / capacity
-    return fields | _noise_fields(chip, fields, const, u_t, step)
+    fields |= _noise_fields(chip, fields, const, u_t, step)
+    return fields | latch_fields(mapped, fields, current, const, u_t, step)
 
 
 def _noise_fields(chip, fields, const, u_t, step) -> dict[int, np.ndarray]:

@@ -10,6 +10,11 @@ from chipemu.errors import InputError, UnknownNameError, shorten
 
 RECEPTORS = ("ampa", "nmda", "gaba_a", "gaba_b")
 STORES = ("words", "plastic")
+DELAYS = {
+    "precise": ("precise_delay",),
+    "mismatched": ("mismatched_delay",),
+    "both": ("precise_delay", "mismatched_delay"),
+}
 
 # Far above any chip; it turns a mistyped size into a message instead of a full memory.
 _MOST_PAIRS = 4_000_000
@@ -49,11 +54,14 @@ class Population:
         Number of neurons.
     point : str
         Name of the operating point.
+    latches : tuple of str or None
+        Latches that are set, and no others; None takes the device's defaults.
     """
 
     name: str
     n: int
     point: str
+    latches: tuple[str, ...] | None = None
 
     def __len__(self):
         return self.n
@@ -81,6 +89,10 @@ class Projection:
         Number of parallel CAM words of each fixed synapse; None when trained.
     store : str
         ``"words"``: weights are repeated CAM words; ``"plastic"``: codes of the device's plastic synapses.
+    stp : bool
+        Short-term depression.
+    delay : str or None
+        One of `DELAYS` beside the delay that every synapse has.
     """
 
     name: str
@@ -92,6 +104,13 @@ class Projection:
     negative: str | None = None
     words: np.ndarray | None = None
     store: str = "words"
+    stp: bool = False
+    delay: str | None = None
+
+    @property
+    def latches(self) -> tuple[str, ...]:
+        """Latches that are set in every synapse."""
+        return ("stp",) * self.stp + DELAYS.get(self.delay, ())
 
     @property
     def trained(self) -> bool:
@@ -105,9 +124,35 @@ class Projection:
 def projection_hash(projection: Projection) -> str:
     """SHA-256 of one projection: its ends, receptors, pairs and words, as 64 hexadecimal digits."""
     p = projection
-    head = json.dumps([p.name, p.pre.name, p.post.name, p.receptor, p.positive, p.negative, p.store])
+    # latches enter only where there are any: mappings saved before there were latches stay valid
+    head = json.dumps(
+        [p.name, p.pre.name, p.post.name, p.receptor, p.positive, p.negative, p.store, *([p.latches] * bool(p.latches))]
+    )
     words = b"" if p.words is None else p.words.astype("<i8").tobytes()
     return hashlib.sha256(head.encode() + b"\0" + p.pairs.astype("<i8").tobytes() + b"\0" + words).hexdigest()
+
+
+def read_latches(latches, known, name: str) -> tuple[str, ...] | None:
+    """Latches as given to `Network.population`, each once and in order of ``known``."""
+    if latches is None:
+        return None
+    if isinstance(latches, str):
+        raise InputError(f"population {name!r}: latches {latches!r} are one text; give a tuple of names")
+    for latch in latches:
+        check_known("latch of a neuron", latch, known)
+    return tuple(latch for latch in known if latch in latches)
+
+
+def check_synapse(stp, delay, store: str, name: str) -> None:
+    """Refuse options of a projection's synapses that do not exist, or not together."""
+    if not isinstance(stp, bool):
+        raise InputError(f"projection {name!r}: stp is {shorten(stp)}; give True or False")
+    if delay is not None:
+        check_known("delay", delay, DELAYS)
+    if store == "plastic" and (stp or delay):
+        raise InputError(
+            f"projection {name!r}: plastic synapses have neither short-term depression nor delays; use store='words'"
+        )
 
 
 def check_known(kind, name, known):

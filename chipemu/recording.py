@@ -15,6 +15,7 @@ _STATE = {f"I_{receptor}": at.I_SYN + r for r, receptor in enumerate(RECEPTORS)}
     "I_ahp": at.I_AHP,
 }
 _SOMA = (at.I_SYN, at.I_SYN + 1, at.I_SYN + 2, at.I_SYN + 3, at.Y)
+# I_ampa and I_nmda are what the soma sees, behind the alpha shape and the driving force of a latched dendrite
 PROBES = (*_STATE, "I_fb", "I_in")
 
 

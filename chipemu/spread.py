@@ -10,6 +10,7 @@ current changes is the size, sigma(ln I).
 import numpy as np
 
 from chipemu.device import DeviceSpec
+from chipemu.device_latches import EXTRA_PARAMETERS
 from chipemu.device_schema import BASES
 from chipemu.effects import Switches
 from chipemu.kernels.layout import STREAM_MISMATCH
@@ -85,8 +86,8 @@ def neuron_factors(device: DeviceSpec, seed: int, applied: Switches, model: str)
     tail = applied.scale("mismatch_outliers") * structure.outlier_width
     factors = {}
     for parameter in PARAMETERS:
-        if parameter in BASES and device.weights != "masks":
-            continue  # no word of this device has base currents
+        if parameter in (*EXTRA_PARAMETERS, *BASES) and parameter not in device.mismatch.within_core:
+            continue  # no bias of this device sets it
         sigma, index = reference_sigma(device, model, parameter), parameter_index(parameter)
         log = sigma * alone * normals(seed, address, STREAM_MISMATCH, index)
         if sigma and common:

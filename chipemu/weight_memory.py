@@ -44,6 +44,7 @@ class WeightMemory:
     Attributes
     ----------
     wiring : connections that are CAM words, sorted by sender
+    edge : (connection,) edge behind each connection
     amplitude : (run, connection) sum of the slot factors of a connection's words [CAM words]
     plastic : plastic synapses of every run
     cells : what their codes are kept in
@@ -66,10 +67,10 @@ class WeightMemory:
     ):
         self._step, self._keys = step, keys
         self._mapped, self._n_runs = mapped, len(chips) * n_seeds
-        self.wiring, self._edge = build_wiring(mapped, lanes)
+        self.wiring, self.edge = build_wiring(mapped, lanes)
         self.plastic, self._plastic_edge = build_plastic(mapped, lanes, chips, n_seeds, dtype)
         self.cells = build_store(mapped.device, chips, n_seeds, len(self._plastic_edge), dt, dtype)
-        self.amplitude = np.zeros((self._n_runs, len(self._edge)), dtype)
+        self.amplitude = np.zeros((self._n_runs, len(self.edge)), dtype)
         self._factor = np.repeat(np.stack([chip.slot_factor(mapped.address) for chip in chips]), n_seeds, 0)
         self._stuck = np.repeat(np.stack([chip.stuck_words(mapped.address) for chip in chips]), n_seeds, 0)
         self._heard = np.repeat(np.stack([heard_edges(mapped, chip) for chip in chips]), n_seeds, 0)
@@ -160,7 +161,7 @@ class WeightMemory:
         positive = self._plastic_edge
         self.plastic.code[:] = image.words[:, positive] - image.words[:, self._negative(positive)]
         if self._mapped.device.weights == "float":
-            self.amplitude[:] = image.words[:, self._edge]
+            self.amplitude[:] = image.words[:, self.edge]
             return
         self._slots = self._mapped.cam_slots(image, self._slots)
         self._write_words(self._slots)
@@ -181,7 +182,7 @@ class WeightMemory:
             factor = factor * np.take_along_axis(mask_sums(self._shares), self._held_masks, axis=2)
         run, neuron, slot = np.nonzero(self._held >= 0)
         total = self._by_edge(run, self._held[run, neuron, slot], factor[run, neuron, slot])
-        self.amplitude[:] = (total * self._heard)[:, self._edge]
+        self.amplitude[:] = (total * self._heard)[:, self.edge]
 
     def _by_edge(self, run: np.ndarray, edge: np.ndarray, amount: np.ndarray) -> np.ndarray:
         """Sum over words, (run, edge)."""

@@ -5,6 +5,7 @@ import pytest
 
 from chipemu.chip import sample_chip
 from chipemu.device import load_device
+from chipemu.device_latches import EXTRA_PARAMETERS
 from chipemu.device_schema import BASES
 from chipemu.errors import InputError, UnknownNameError
 from chipemu.mismatch import PARAMETERS, sample_factors
@@ -36,7 +37,7 @@ def test_high_bits_of_a_seed_count(device, chip):
 
 
 def test_shapes(device, chip):
-    assert set(chip.neuron_factor) == set(PARAMETERS) - set(BASES)
+    assert set(chip.neuron_factor) == set(PARAMETERS) - {*BASES, *EXTRA_PARAMETERS}
     assert all(factor.shape == (4, 256) for factor in chip.neuron_factor.values())
     assert set(chip.core_factor) == set(device.modelled_biases)
     assert all(factor.shape == (4,) for factor in chip.core_factor.values())

@@ -186,6 +186,8 @@ def test_broken_study_file_is_exit_code_2(old, new, texts, chipemu, toml_file):
         ("learn yingyang", ("unknown task 'yingyang'", "nearest: yinyang")),
         ("learn binary --device dynaps1", ("unknown device 'dynaps1'", "dynapse1")),
         ("learn binary --device absent.toml", ("absent.toml", "no such file")),
+        ("learn binary --latch alpha --device dynapse2", ("unknown latch 'alpha'", "alpha_ampa")),
+        ("learn binary --latch stp --device dynapse1", ("latch 'stp'", "dynapse1.toml, latches")),
         ("learn binary --without mismach", ("unknown effect 'mismach'", "mismatch")),
         ("learn binary --scale mismach=2", ("unknown effect 'mismach'", "mismatch")),
         ("learn binary --scale mismatch", ("--scale mismatch", "mismatch=2")),

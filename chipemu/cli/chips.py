@@ -84,7 +84,9 @@ def show(
     elif applied:
         _show_applied(spec, as_json)
     elif as_json:
-        print_json(_headline(spec) | {"numbers": _numbers(spec.quantities), "not_modelled": list(spec.not_modelled)})
+        latches = {name: {"register": latch.register, "default": latch.default} for name, latch in spec.latches.items()}
+        lists = {"not_modelled": list(spec.not_modelled), "latches": latches}
+        print_json(_headline(spec) | {"numbers": _numbers(spec.quantities)} | lists)
     else:
         print(spec)
 

@@ -128,6 +128,10 @@ def learn(
     mapping: Annotated[
         str | None, Option(metavar="M", help="saved placement: name or path; by default placed anew")
     ] = None,
+    latch: Annotated[
+        list[str] | None,
+        Option(metavar="NAME", help="set in output neurons or trained synapses, e.g. alpha_ampa,stp (dynapse2)"),
+    ] = None,
     no_repair: Annotated[
         bool, Option("--no-repair", help="leave the network on words, neurons and tags that are dead on a die")
     ] = False,
@@ -168,6 +172,7 @@ def learn(
         eta=eta,
         permute_labels=permute_labels,
         inject=not no_inject,
+        latches=tuple(_items(latch)),
         repair=not no_repair,
         silence_above=_quantity(silence_above, "Hz", "--silence-above"),
         mapping=mapping,

@@ -47,7 +47,27 @@ INJECT_GABA_A = 47
 # --- slow noise (see slow.py), state: factors that a tick sets, 1 without it ---------------------------------
 SLOW_INPUT = 48  # on the input current of the soma
 SLOW_LEAK = 49  # on its leak
-N_FIELDS = 50
+
+# --- dendrites of DYNAP-SE2 (see dendrite.py); read only in blocks whose features ask for them ---------------
+DPI_E = 50  # 2 fields (AMPA, NMDA), state: current of the excitatory DPI [pA]
+DPI_I = 52  # 2 fields, state: current of the inhibitory DPI of an alpha shape [pA]
+LN_GAIN = 54  # 2 fields, state: ln of the homeostatic factor on the gain
+LN_GAIN_REST = 56  # 2 fields, state: what the sum before has lost to rounding
+I_CA = 58  # state: calcium current [pA]
+DECAY_E = 59  # 2 fields: exp(-dt / tau) of the excitatory DPI
+DECAY_I = 61  # 2 fields
+I_GAIN_I = 63  # 2 fields: gain current of the inhibitory DPI [pA]
+CHARGE_I = 65  # 2 fields: linear charge of one word in it [pA]
+ALPHA = 67  # 2 fields: 1 with an alpha shape, else 0
+INV_REV = 69  # 2 fields: 1 / I_rev, or 0 without a driving force [1/pA]
+LN_GAIN_STEP = 71  # 2 fields: dt / tau_h, or 0 without homeostasis
+CA_DECAY = 73  # exp(-dt / tau_ca)
+CA_JUMP = 74  # [pA]
+I_CA_TARGET = 75  # [pA]
+LN_GAIN_LIMIT = 76
+STD_RATE = 77  # dt / tau_rec of depressing synapses
+STD_KEPT = 78  # 1 - U
+N_FIELDS = 79
 BLOCK = N_FIELDS * LANES
 
 # --- receptors -----------------------------------------------------------------------------------------------
@@ -60,6 +80,7 @@ STREAM_PLASTIC = 2
 STREAM_MISMATCH = 3
 STREAM_SLOT = 4
 STREAM_AGEING = 6
+STREAM_DELAY = 12
 STREAM_PROGRAM = 8
 STREAM_READ = 9
 STREAM_DEFECT = 16

@@ -14,6 +14,8 @@ from numba import prange
 
 from chipemu.kernels import layout as at
 from chipemu.kernels.block import advance, charge_synapses, draw_noise
+from chipemu.kernels.dendrite import REGULATED, SHAPED, charge_dendrites, regulate, shape_dendrites
+from chipemu.kernels.depression import strength
 from chipemu.kernels.jit import kernel
 from chipemu.kernels.layout import BLOCK, LANES
 from chipemu.kernels.plastic import step_cell, step_code
@@ -69,12 +71,13 @@ class Clock(NamedTuple):
 
 
 @kernel
-def _deliver(X, sender, wiring, amplitude, touched):
+def _deliver(X, sender, wiring, amplitude, depression, run, step, touched):
     for e in range(wiring.offset[sender], wiring.offset[sender + 1]):
         t = wiring.target[e]
-        X[t] += amplitude[e]
         block = t // BLOCK
-        touched[block] |= 1 << ((t - block * BLOCK) // LANES - at.PULSE)
+        receptor = (t - block * BLOCK) // LANES - at.PULSE
+        touched[block] |= 1 << receptor
+        X[t] += strength(X, e, t - (at.PULSE + receptor) * LANES, amplitude, depression, run, step)
 
 
 @kernel
@@ -111,41 +114,43 @@ def _deliver_plastic(X, sender, plastic, store, run, step, key_a, key_b, touched
 
 
 @kernel
-def _arrive(X, sender, wiring, amplitude, plastic, store, transit, run, step, key_a, key_b, touched):
+def _arrive(X, sender, wiring, amplitude, plastic, store, depression, transit, run, step, key_a, key_b, touched):
     if transit.pulse.shape[1] > 1:
-        delay_pulses(X, sender, wiring, amplitude, transit, run, step, touched)
+        delay_pulses(X, sender, wiring, amplitude, depression, transit, run, step, touched)
     else:
-        _deliver(X, sender, wiring, amplitude, touched)
+        _deliver(X, sender, wiring, amplitude, depression, run, step, touched)
     _deliver_plastic(X, sender, plastic, store, run, step, key_a, key_b, touched)
 
 
 @kernel
-def _send(X, sender, fraction, wiring, amplitude, plastic, store, transit, run, step, key_a, key_b, touched):
+def _send(
+    X, sender, fraction, wiring, amplitude, plastic, store, depression, transit, run, step, key_a, key_b, touched
+):
     if transit.held.shape[1] > 1:
         held = steps_held(transit, run, sender, step, fraction, key_a, key_b)
         if held > 0:
             hold_back(transit, run, sender, step + held)
         if held > 0 or held == LOST:
             return
-    _arrive(X, sender, wiring, amplitude, plastic, store, transit, run, step, key_a, key_b, touched)
+    _arrive(X, sender, wiring, amplitude, plastic, store, depression, transit, run, step, key_a, key_b, touched)
 
 
 @kernel
-def _arrive_held(X, wiring, amplitude, plastic, store, transit, run, step, key_a, key_b, touched):
+def _arrive_held(X, wiring, amplitude, plastic, store, depression, transit, run, step, key_a, key_b, touched):
     row = step % transit.held.shape[1]
     if transit.n_held[run, row] == 0:
         return
     transit.n_held[run, row] = 0
     for sender in range(transit.held.shape[2]):
         for _ in range(transit.held[run, row, sender]):
-            _arrive(X, sender, wiring, amplitude, plastic, store, transit, run, step, key_a, key_b, touched)
+            _arrive(X, sender, wiring, amplitude, plastic, store, depression, transit, run, step, key_a, key_b, touched)
         transit.held[run, row, sender] = 0
 
 
 @kernel
 def _run_die(
-    X, pending, addresses, run, clock, keys, floor, slow,
-    wiring, amplitude, events, plastic, store, transit, spikes, probes,
+    X, pending, addresses, run, clock, keys, floor, slow, wiring, amplitude, events, plastic, store, features,
+    depression, transit, spikes, probes,
 ):  # fmt: skip
     n_blocks = X.size // BLOCK
     touched = np.zeros(n_blocks, np.int64)
@@ -159,10 +164,10 @@ def _run_die(
         if transit.pulse.shape[1] > 1:
             deliver_pulses(X, transit, run, step, touched)
         if transit.held.shape[1] > 1:
-            _arrive_held(X, wiring, amplitude, plastic, store, transit, run, step, key_a, key_b, touched)
+            _arrive_held(X, wiring, amplitude, plastic, store, depression, transit, run, step, key_a, key_b, touched)
         while cursor < events.offset[run + 1] and events.step[cursor] == k:
             _send(
-                X, events.source[cursor], _UNKNOWN, wiring, amplitude, plastic, store, transit,
+                X, events.source[cursor], _UNKNOWN, wiring, amplitude, plastic, store, depression, transit,
                 run, step, key_a, key_b, touched,
             )  # fmt: skip
             cursor += 1
@@ -173,7 +178,7 @@ def _run_die(
                         _send(
                             X, wiring.n_inputs + b * LANES + lane,
                             np.float64(X[b * BLOCK + at.SPIKE_FRACTION * LANES + lane]),
-                            wiring, amplitude, plastic, store, transit, run, step, key_a, key_b, touched,
+                            wiring, amplitude, plastic, store, depression, transit, run, step, key_a, key_b, touched,
                         )  # fmt: skip
         half = step % 2
         ticks = slow.state.shape[1] > 0 and step % slow.every == 0
@@ -184,9 +189,15 @@ def _run_die(
             if clock.noise and (half == 0 or k == 0):
                 draw_noise(X, base, addresses, b * LANES, np.uint64(step // 2), key_a, key_b)
             if touched[b] != 0:
+                if features[b] & SHAPED:
+                    touched[b] = charge_dendrites(X, base, touched[b])
                 charge_synapses(X, base, touched[b])
                 touched[b] = 0
+            if features[b] & SHAPED:
+                shape_dendrites(X, base, floor[0])
             pending[b] = advance(X, base, half, floor[0], floor[1])
+            if features[b] & REGULATED:
+                regulate(X, base, floor[0])
         for b in range(n_blocks):
             if pending[b] > 0:
                 for lane in range(LANES):
@@ -206,8 +217,9 @@ def _run_die(
 
 @kernel(parallel=True)
 def run_dies(
-    X, pending, addresses, clock, keys, floor, slow, wiring, amplitude, events, plastic, store, transit, spikes, probes
-):
+    X, pending, addresses, clock, keys, floor, slow, wiring, amplitude, events, plastic, store, features, depression,
+    transit, spikes, probes,
+):  # fmt: skip
     """Advance every run by ``clock.n_steps``; runs share nothing, so any batch and thread count gives the same bits.
 
     Parameters
@@ -219,11 +231,13 @@ def run_dies(
     floor : (r, 2) of X's type: leakage floor I0 [pA] and ln(I0 / pA), which rise with temperature
     slow : flicker and supply noise, part of the state
     amplitude : (r, e) of X's type, words with their slot spread
+    features : (n_blocks) int32, bits of ``dendrite``: what some blocks do beyond the rest
+    depression : connections whose events find less than their whole weight
     transit : events and pulses on their way, part of the state
     """
     for run in prange(X.shape[0]):
         if clock.active[run]:
             _run_die(
                 X[run], pending[run], addresses, run, clock, keys[run], floor[run], slow,
-                wiring, amplitude[run], events, plastic, store, transit, spikes, probes,
+                wiring, amplitude[run], events, plastic, store, features, depression, transit, spikes, probes,
             )  # fmt: skip

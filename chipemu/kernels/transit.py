@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chipemu.kernels import layout as at
+from chipemu.kernels.depression import strength
 from chipemu.kernels.elementary import log
 from chipemu.kernels.jit import kernel
 from chipemu.kernels.layout import BLOCK, LANES, N_RECEPTORS
@@ -72,19 +73,20 @@ def hold_back(transit, run, sender, due):
 
 
 @kernel
-def delay_pulses(X, sender, wiring, amplitude, transit, run, step, touched):
+def delay_pulses(X, sender, wiring, amplitude, depression, transit, run, step, touched):
     """Send an event down its connections, each with a delay of its own; no delay is this step."""
     depth = transit.pulse.shape[1]
     for e in range(wiring.offset[sender], wiring.offset[sender + 1]):
         t = wiring.target[e]
         block = t // BLOCK
         place = t - block * BLOCK - at.PULSE * LANES
+        pulse = strength(X, e, block * BLOCK + place % LANES, amplitude, depression, run, step)
         if wiring.delay[run, e] == 0:
-            X[t] += amplitude[e]
+            X[t] += pulse
             touched[block] |= 1 << (place // LANES)
         else:
             row = (step + wiring.delay[run, e]) % depth
-            transit.pulse[run, row, block * _PULSES + place] += amplitude[e]
+            transit.pulse[run, row, block * _PULSES + place] += pulse
             transit.receptors[run, row, block] |= 1 << (place // LANES)
 
 

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chipemu.learning.latches import Latched
 from chipemu.network import Network
 from chipemu.tasks.task import Task
 
 STORES = {"chip": "plastic", "host": "words"}
 TRAINED = "weights"
+_AS_DEVICE = Latched()
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Circuit:
         return table[..., self.pairs[:, 1], self.pairs[:, 0]]
 
 
-def build_circuit(task: Task, where: str, controller: Controller) -> Circuit:
+def build_circuit(task: Task, where: str, controller: Controller, latched: Latched = _AS_DEVICE) -> Circuit:
     """Network of a one-layer classifier under feedback control.
 
     Parameters
@@ -87,6 +89,7 @@ def build_circuit(task: Task, where: str, controller: Controller) -> Circuit:
     task : its classes and sources set the sizes
     where : ``"chip"`` (plastic synapses) or ``"host"`` (CAM words)
     controller : wiring recipe
+    latched : latches of the output neurons and of their trained synapses
     """
     k, n_units = controller.neurons_per_unit, task.n_classes
     n = k * n_units
@@ -94,7 +97,7 @@ def build_circuit(task: Task, where: str, controller: Controller) -> Circuit:
     inputs = net.sources("inputs", task.n_sources)
     targets = net.sources("targets", n)
     gate = net.sources("gate", 1)
-    outputs = net.population("outputs", n, point=controller.output_point)
+    outputs = net.population("outputs", n, point=controller.output_point, latches=latched.neurons)
     positive = net.population("positive", n, point=controller.controller_point)
     negative = net.population("negative", n, point=controller.controller_point)
     output, source = np.nonzero(np.tile(task.receptive_fields(k), (n_units, 1)))
@@ -106,6 +109,8 @@ def build_circuit(task: Task, where: str, controller: Controller) -> Circuit:
         pairs=np.stack([source, output], axis=1),
         name=TRAINED,
         store=STORES[where],
+        stp=latched.stp,
+        delay=latched.delay,
     )
     words = controller.comparison_words
     for pool, excited_by, inhibited_by in ((positive, targets, outputs), (negative, outputs, targets)):

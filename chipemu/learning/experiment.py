@@ -15,6 +15,7 @@ from chipemu.errors import InputError
 from chipemu.learning.circuit import TRAINED, Circuit, build_circuit
 from chipemu.learning.evaluate import Evaluation, evaluate
 from chipemu.learning.handover import cloned, read_image
+from chipemu.learning.latches import choose
 from chipemu.learning.result import Measured, charge, merge_folds, result
 from chipemu.learning.rules import ChipLearner, HostLearner
 from chipemu.learning.session import Session
@@ -113,7 +114,8 @@ def _named(tick: Tick, number: int, n_folds: int) -> Tick:
 
 def _prepare(task: Task, settings: Settings, tick: Tick) -> _Laboratory:
     device, where = place(settings)
-    circuit = build_circuit(task, where, settings.controller or usual_controller(task.name, where, device))
+    controller = settings.controller or usual_controller(task.name, where, device)
+    circuit = build_circuit(task, where, controller, choose(settings.latches, device))
     mapped = (
         load_mapping(settings.mapping, circuit.network, device)
         if settings.mapping

@@ -87,6 +87,7 @@ class Settings:
     repair : move the network off what is dead or stuck on each die, see :func:`chipemu.mapping.repair`
     silence_above : rate above which neurons that fire by themselves are silenced before training [Hz]; None for none
     start_from : result file whose trained weights every die is given before it is trained
+    latches : set in the output neurons and their trained synapses, beside what the device sets by itself
     dt : time step [s]; at 0.2 ms the rate error of the output neurons stays below 1 % up to 110 Hz (tested)
     """
 
@@ -118,6 +119,7 @@ class Settings:
     repair: bool = True
     silence_above: float | None = None
     start_from: str | None = None
+    latches: tuple[str, ...] = ()
     dt: float = 2e-4
 
     @property

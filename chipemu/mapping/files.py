@@ -46,6 +46,7 @@ class _Population(Section):
     neurons: list[_Run] = Field(
         description="neurons = [{ core = 0, first = 1, n = 30 }]", min_length=1, max_length=10_000
     )
+    latches: list[_Name] | None = Field(default=None, max_length=64)
 
 
 class _Sources(Section):
@@ -156,6 +157,8 @@ def _lines(mapped) -> Iterator[str]:
     for population in mapped.network.populations:
         runs = ", ".join(_runs(mapped.address[mapped.neuron_slice(population)]))
         yield f"\n[[population]]\nname = {_quoted(population.name)}\nneurons = [{runs}]"
+        if population.latches is not None:
+            yield f"latches = {json.dumps(population.latches)}"
     for group in mapped.network.source_groups:
         tags = mapped.source_tag[mapped.source_slice(group)].tolist()
         yield f"\n[[sources]]\nname = {_quoted(group.name)}\ntags = {tags}"
@@ -203,6 +206,11 @@ def _network_faults(saved, network) -> Iterator[str]:
         if n_saved != group.n:
             faults.append(f"{kind}.{group.name}: places {n_saved}, but {group.name!r} of the network has {group.n}")
         if kind == "population":
+            if _asked(item.latches) != _asked(group.latches):
+                faults.append(
+                    f"population.{group.name}: latches {_asked(item.latches)}; the network asks for "
+                    f"{_asked(group.latches)}"
+                )
             for core in sorted({run.core for run in item.neurons}):
                 if point_of.get(core) != group.point:
                     faults.append(
@@ -213,11 +221,15 @@ def _network_faults(saved, network) -> Iterator[str]:
     for projection in network.projections:
         if hashes.get(projection.name, projection_hash(projection)) != projection_hash(projection):
             faults.append(
-                f"projection.{projection.name}: its pairs, receptors or words differ from those of the network"
+                f"projection.{projection.name}: its pairs, receptors, latches or words differ from those of the network"
             )
     yield from faults
     if saved.network_hash != network.hash and not faults:
         yield "network_hash: the network differs from the one that was mapped (order or given tags). Map it again"
+
+
+def _asked(latches):
+    return "of the device" if latches is None else ", ".join(latches) or "none"
 
 
 def _missing_or_unknown(saved, network) -> Iterator[str]:

@@ -11,6 +11,7 @@ from chipemu.mapping.bases import neuron_bases
 from chipemu.mapping.cam import CamTable, assign_slots, build_cam_table, delivered_words, surplus_words
 from chipemu.mapping.edges import EdgeTable, build_edges
 from chipemu.mapping.image import WeightEncoder, WeightImage
+from chipemu.mapping.latches import check_latches
 from chipemu.mapping.placement import Placement, place_by_point
 from chipemu.mapping.report import utilisation_table
 from chipemu.mapping.routing import assign_tags, core_masks, sram_words
@@ -36,6 +37,8 @@ def map_network(network: Network, device) -> "MappedNetwork":
 
     Raises
     ------
+    InputError
+        A population or projection sets a latch that the device does not have.
     CapacityError
         The network needs more cores, neurons, CAM or SRAM words, plastic synapses, sources or tags than there are.
     RoutingError
@@ -91,6 +94,7 @@ class MappedNetwork:
     """
 
     def __init__(self, network: Network, device, placement: Placement, source_tag=None):
+        check_latches(network, device)
         self.network, self.device = network, device
         self.n_sources = sum(group.n for group in network.source_groups)
         self.n_neurons = sum(population.n for population in network.populations)

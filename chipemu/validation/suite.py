@@ -17,6 +17,7 @@ from chipemu.validation import (
     mismatch,
     noise,
     power,
+    se2,
     soma,
     spectra,
     spread,
@@ -46,6 +47,7 @@ SUBJECTS: dict[str, Measure] = {
     "defects": defects.run,
     "power": power.run,
     "store": store.run,
+    "se2": se2.run,
 }
 
 

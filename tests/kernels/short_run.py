@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from chipemu.kernels.random import fill_normals, fill_uniforms, philox
 from chipemu.mapping import map_network
 from chipemu.network import Network
 from chipemu.stimulus import EventList, poisson, regular
+from chipemu.validation.se2 import POINT, bench_point
 from chipemu.validation.testbench import set_dc
 
 DT, DURATION = 1e-4, 5e-3  # 50 steps
@@ -42,6 +44,20 @@ def emulator(precision: str, dc: float, name: str = "dynapse1-plastic") -> Emula
     return emulator
 
 
+def latched(precision: str, dc: float) -> Emulator:
+    """Two dies whose dendrites, gains and synapses do all that latches can switch on."""
+    device, net = load_device(Path(__file__).parents[1] / "latched.toml"), Network("latched")
+    latches = ("alpha_ampa", "alpha_nmda", "conductance_ampa", "conductance_nmda", "homeostasis_ampa", "dc")
+    inputs, cells = net.sources("inputs", 4), net.population("cells", 16, point=POINT, latches=latches)
+    net.project(inputs, cells, receptor="ampa", words=2, stp=True, delay="mismatched")
+    net.project(inputs, cells, receptor="nmda")
+    net.project(cells, cells, receptor="gaba_a", pairs="one", stp=True)
+    # a dead time of 1 ms, and a delay of 0.5 ms
+    point = bench_point(device, {"I_dc": dc, "I_ref": 1.05e-9, "I_delay_mismatched": 0.7e-9})
+    dies = [sample_chip(device, seed) for seed in (1, 2)]
+    return Emulator(dies, map_network(net, device), points={POINT: point}, precision=precision)
+
+
 def events(n: int) -> EventList:
     """Input spikes in random steps, some of them together."""
     time = np.sort(np.random.default_rng(1).integers(0, 50, n)) * DT
@@ -59,6 +75,10 @@ def short_run() -> dict[str, np.ndarray]:
         seen[f"count_{precision}"] = window.count
         seen[f"spikes_{precision}"] = np.stack([window.run, window.step, window.neuron])
         seen[f"codes_{precision}"] = chip.weights()["weights"]
+        chip = latched(precision, dc)
+        seen[f"count_latched_{precision}"] = chip.advance(drive, DURATION).count
+        seen[f"state_latched_{precision}"] = chip.state
+        seen[f"resource_latched_{precision}"] = chip._depression.resource
     for name, precision in STORES.items():
         chip = emulator(precision, RUNS["float64"][0], name)
         chip.age(100.0)

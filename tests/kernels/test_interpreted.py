@@ -30,9 +30,10 @@ def interpreted(tmp_path_factory):
         return dict(seen)
 
 
+@pytest.mark.parametrize("what", ["state", "state_latched", "resource_latched"])
 @pytest.mark.parametrize(("precision", "tolerance"), [("float64", 1e-12), ("float32", 1e-4)])
-def test_state_after_50_steps_agrees(compiled, interpreted, precision, tolerance):
-    name = f"state_{precision}"
+def test_state_after_50_steps_agrees(compiled, interpreted, what, precision, tolerance):
+    name = f"{what}_{precision}"
     assert compiled[name].dtype == interpreted[name].dtype == precision
     # a noise that crosses zero has no relative error there
     scale = np.maximum(np.abs(interpreted[name]), 1e-3)
@@ -42,6 +43,8 @@ def test_state_after_50_steps_agrees(compiled, interpreted, precision, tolerance
 def test_the_float64_run_spikes_and_learns_and_the_float32_run_is_spike_free(compiled):
     assert compiled["count_float64"].min() >= 2  # so that the dead time ends within the run
     assert compiled["count_float32"].sum() == 0
+    assert compiled["count_latched_float64"].sum() >= 2
+    assert compiled["resource_latched_float64"].min() < 0.5
     assert not np.array_equal(compiled["codes_float64"][0], compiled["codes_float64"][1])
 
 
@@ -49,7 +52,7 @@ def test_integers_and_random_words_are_equal(compiled, interpreted):
     exact = [
         name for name in compiled if name.split("_")[0] in ("count", "spikes", "codes", "philox", "regular", "poisson")
     ]
-    assert len(exact) == 13
+    assert len(exact) == 15
     for name in exact:
         assert np.array_equal(compiled[name], interpreted[name]), name
 

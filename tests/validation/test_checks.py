@@ -9,14 +9,14 @@ import pytest
 from chipemu import library
 from chipemu.device import load_device, load_point
 from chipemu.errors import InputError, UnknownNameError
-from chipemu.validation import Check, dynapse2, run_checks
+from chipemu.validation import Check, dynapse2, run_checks, se2
 from chipemu.validation.check import COLUMNS, Target, target, targets
 from chipemu.validation.suite import SUBJECTS
 
 TABLES = ["soma", "synapse", "epsp_words", "mismatch", "spread", "budget", "rate_cv", "noise", "timestep", "defects"]
-TABLES += ["spectra", "transit", "power", "temperature", "drift", "store", "biases", "dynapse2"]
+TABLES += ["spectra", "transit", "power", "temperature", "drift", "store", "biases", "dynapse2", "se2"]
 # rows without an operating point
-LAWS = ("lognormal", "SE2 boards", "beta-binomial", "binomial", "linear", "table", "any")
+LAWS = ("lognormal", "SE2 boards", "beta-binomial", "binomial", "linear", "table", "any", se2.POINT)
 ROW_KEYS = ("name", "operating_point", "expected", "got", "tolerance", "unit", "source", "passed")
 
 LINE = Target("rate", "ds-fi", 300.0, "pA", 35.0, 0.7, "Hz", "computed")
@@ -139,11 +139,44 @@ def test_a_wrong_drift_law_fails_the_check(monkeypatch):
     assert failed == {"drift exponent"}
 
 
-@pytest.mark.parametrize("subject", [name for name in SUBJECTS if name not in ("mismatch", "store", "dynapse2")])
+@pytest.mark.parametrize("subject", [name for name in SUBJECTS if name not in ("mismatch", "store", "dynapse2", "se2")])
 def test_the_emulator_agrees_with_its_references(subject):
     rows = run_checks("dynapse1", subjects=[subject])
     assert len(rows) >= 3
     assert [row for row in rows if not row.passed] == []
+
+
+@pytest.mark.parametrize("device", [Path(__file__).parents[1] / "latched.toml", "dynapse2"])
+def test_latched_circuits_agree_with_their_closed_forms(device):
+    rows = run_checks(device, subjects=["se2"])
+    assert {row.name for row in rows} == {line.name for line in targets("se2")}
+    assert [row for row in rows if not row.passed] == []
+
+
+def test_a_device_without_latches_has_no_rows_about_them():
+    assert run_checks("dynapse1", subjects=["se2"]) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "factor", "failed"),
+    [
+        ("DECAY_I", 0.9, {"alpha peak time over closed form, ampa, 8 words"}),
+        ("STD_KEPT", 0.9, {"depressed over rested charge, over closed form, 50 Hz"}),
+        ("CA_JUMP", 1.2, {"settled rate over target, 200 Hz"}),
+        ("LN_GAIN_STEP", 1.1, {"slope of the homeostatic gain over 1/tau_h, ampa, 0 Hz"}),
+    ],
+)
+def test_a_wrong_latched_circuit_fails_its_check(monkeypatch, field, factor, failed):
+    from chipemu import parameters
+    from chipemu.kernels import layout as at
+
+    right, number = parameters.latch_fields, getattr(at, field)
+    monkeypatch.setattr(
+        "chipemu.parameters.latch_fields",
+        lambda *arguments: {f: v * factor if f == number else v for f, v in right(*arguments).items()},
+    )
+    rows = run_checks(Path(__file__).parents[1] / "latched.toml", subjects=["se2"])
+    assert failed <= {row.name for row in rows if not row.passed}
 
 
 def test_the_bias_table_of_dynapse2_has_its_published_features():
