@@ -65,7 +65,7 @@ FACTORS = {
         Variable("mismatch_model", ("mismatch_model",), "", "text", "size of within-core spread: measured or geometry"),
         Variable("corner", ("corner",), "", "text", "process corner of n- and p-channel: T, S or F each"),
         Variable("temperature", ("temperature",), "K", "real", "temperature of the die"),
-        Variable("age", ("age",), "s", "real", "time since calibration"),
+        Variable("age", ("age",), "s", "real", "idle time of the die between training and test"),
         Variable("eta", ("eta",), "1", "real", "learning rate"),
         Variable("fold", ("fold",), "1", "index", "fold of a cross-validation"),
         Variable("target_rate", ("target_rate",), "Hz", "real", "rate asked of the unit of the right class"),

@@ -162,7 +162,7 @@ mismatch_scale = [0, 1]
         ("[0, 1]", "[0, -1]", ("factors.mismatch_scale.1",)),
         ('"chip"', '"oracle"', ("study.where.0", "'chip' or 'host'")),
         ("mismatch_scale", 'rule = ["delta"]\nmismatch_scale', ("factors.rule", "not modelled")),
-        ("mismatch_scale", 'age = ["1 week"]\nmismatch_scale', ("factors.age", "not modelled")),
+        ("mismatch_scale", 'rule = ["mine"]\nmismatch_scale', ("factors.rule", "not modelled")),
         ("mismatch_scale", 'temperature = ["25 mV"]\nmismatch_scale', ("factors.temperature.0", "'25 mV'")),
         ("[factors]", "[factors", ("not valid TOML",)),
         ('"dynapse1-plastic"', '"dynapse1"', ("study.where: 'chip' is impossible on dynapse1",)),

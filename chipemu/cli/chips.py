@@ -197,6 +197,7 @@ def _settings(device: DeviceSpec, name: str) -> list[dict]:
 
 
 def _show_applied(device: DeviceSpec, as_json: bool) -> None:
+    from chipemu.effect_sizes import size_text
     from chipemu.effects import EFFECTS, GROUPS
 
     group_of = {member: group for group, members in GROUPS.items() for member in members}
@@ -205,7 +206,7 @@ def _show_applied(device: DeviceSpec, as_json: bool) -> None:
             "effect": effect.name,
             "group": group_of.get(effect.name),
             "unit": effect.unit,
-            "size": _size(device, effect.name),
+            "size": size_text(device, effect.name),
             "scalable": effect.scalable,
             "changes": list(effect.changes),
             "summary": effect.summary,
@@ -220,62 +221,3 @@ def _show_applied(device: DeviceSpec, as_json: bool) -> None:
         f"effects on a die of {device.name}", ("effect", "group", "size", "unit", "what"), texts, text_columns=5
     )
     print("switch off: --without EFFECT or GROUP; scale: --scale mismatch=2 (quantisation and calibration: on or off)")
-
-
-def _store_sizes(device: DeviceSpec) -> dict[str, str]:
-    """Sizes of the effects on a weight store, over all codes."""
-    from chipemu.store import Capacitor
-    from chipemu.units import show as shown
-
-    store = device.store
-    sizes = dict.fromkeys(("programming_noise", "read_noise", "conductance_drift", "weight_leak"), "none")
-    if isinstance(store, Capacitor):
-        sizes["weight_leak"] = shown(store.I_leak, "A") if store.I_leak > 0 else "none"
-    elif store is not None:
-        laws = store.laws(device.plastic.code_max)
-        error = laws.error * store.step(device.plastic.code_max)
-        exponent = laws.exponent[:, 0]
-        sizes["programming_noise"] = f"{shown(error.min(), 'S')} to {shown(error.max(), 'S')}"
-        sizes["read_noise"] = "on"
-        sizes["conductance_drift"] = f"nu {exponent.min():.2g} to {exponent.max():.2g}" if exponent.any() else "on"
-    return sizes
-
-
-def _size(device: DeviceSpec, effect: str) -> str:
-    """Size of an effect on this device, as its file gives it; `none` where the device does not have it."""
-    spread, structure, noise, rates = device.mismatch, device.mismatch.structure, device.noise, device.defects
-    sizes = {
-        "mismatch_within_core": list(spread.within_core.values()),
-        "mismatch_between_cores": list(spread.between_cores.values()),
-        "mismatch_between_dies": list(spread.between_dies.values()),
-        "mismatch_correlated": [structure.correlated_share**0.5 * sigma for sigma in spread.within_core.values()],
-        "mismatch_outliers": [structure.outlier_width * sigma for sigma in spread.within_core.values()]
-        if structure.outlier_share
-        else [],
-        "mismatch_gradient": [structure.gradient],
-        "mismatch_slot": [spread.slot],
-        "thermal_noise": [noise.thermal_eta],
-        "input_noise": [noise.input_std],
-        "flicker_noise": [noise.flicker_K / noise.flicker_C_gate],
-        "supply_noise": [noise.supply_std],
-        "event_jitter": [noise.event_jitter],
-        "event_loss": [noise.event_loss],
-        "bias_drift": [device.drift.bias_std if device.drift else 0.0],
-        "dead_words": [rates.dead_words, rates.dead_synapses] if device.plastic else [rates.dead_words],
-        "stuck_words": [rates.stuck_words, rates.stuck_synapses] if device.plastic else [rates.stuck_words],
-        "dead_neurons": [rates.dead_neurons],
-        "dead_tags": [rates.dead_tags],
-    }
-    if effect in sizes:
-        values = sizes[effect]
-        low, high = min(values, default=0.0), max(values, default=0.0)
-        if high == 0:
-            return "none"
-        return f"{high:g}" if low == high else f"{low:g} to {high:g}"
-    stored = _store_sizes(device)
-    if effect in stored:
-        return stored[effect]
-    present = {
-        "bias_quantisation": bool(device.generators),
-    }
-    return "on" if present.get(effect, True) else "none"

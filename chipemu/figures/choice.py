@@ -22,7 +22,7 @@ _AXIS = {
     "mismatch_model": "size of the spread",
     "corner": "process corner",
     "temperature": "temperature (°C)",
-    "age": "time since calibration (s)",
+    "age": "time between training and test (s)",
     "eta": "learning rate (1)",
     "where": "where learning happens",
     "without": "effect switched off",

@@ -112,7 +112,7 @@ def _conditions(dataset: xr.Dataset) -> list[tuple[str, str]]:
     if "temperature_K" in attributes and "temperature" not in dataset.dims:
         rows.append(("temperature", _temperature(attributes["temperature_K"])))
     if "age_s" in attributes and "age" not in dataset.dims:
-        rows.append(("time since calibration", _shown(attributes["age_s"], "s")))
+        rows.append(("time between training and test", _shown(attributes["age_s"], "s")))
     try:
         seeds = json.loads(str(attributes.get("seeds", "{}")))
         rows += [(f"seed ({name})" if name != "seed" else name, str(seed)) for name, seed in seeds.items()]

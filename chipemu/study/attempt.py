@@ -135,7 +135,7 @@ def _failed(error: Exception, point: PointSettings) -> xr.Dataset:
         mapping_hash="",
         seeds={"seed": point.seed},
         temperature=point.values.get("temperature", np.nan),
-        age=0.0,
+        age=point.values.get("age", 0.0),
     )
     return _with_rows(xr.Dataset(attrs=origin), point, "failed", shorten(f"{kind}{error}", _REASON_LENGTH))
 

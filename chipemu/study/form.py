@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from chipemu import library, tasks, units
+from chipemu.ageing import OLDEST
 from chipemu.effects import EFFECTS, GROUPS, all_but
 from chipemu.errors import InputError, UnknownNameError, shorten
 from chipemu.transistor import CORNERS, MISMATCH_MODELS
@@ -24,6 +25,7 @@ FACTOR_ORDER = (
     "mismatch_model",
     "corner",
     "temperature",
+    "age",
     "eta",
     "target_rate",
 )
@@ -153,6 +155,7 @@ _Levels = Annotated[int, Field(ge=3, le=65_535), AfterValidator(_odd)]
 _Scale = Annotated[float, Field(ge=0, le=100)]
 _Time = Annotated[float, BeforeValidator(_quantity("s", 0.0))]
 _Temperature = Annotated[float, BeforeValidator(_quantity("K", 0.0))]
+_Age = Annotated[float, BeforeValidator(_quantity("s", 0.0, OLDEST))]
 _Rate = Annotated[float, BeforeValidator(_quantity("Hz", 1.0, 1000.0))]
 _NotModelled = Annotated[None, BeforeValidator(_not_modelled)]
 _InHead = Annotated[None, BeforeValidator(_belongs_to_head)]
@@ -175,7 +178,6 @@ class Factors(_Table):
     """The table `[factors]`: a list is varied, a single value holds at every point."""
 
     rule: _NotModelled = None
-    age: _NotModelled = None
     task: _InHead = None
     device: _InHead = None
     where: _InHead = None
@@ -186,6 +188,7 @@ class Factors(_Table):
     mismatch_model: _Values[Literal[MISMATCH_MODELS]] | None = None
     corner: _Values[Literal[CORNERS]] | None = None
     temperature: _Values[_Temperature] | None = None
+    age: _Values[_Age] | None = None
     eta: _Values[Annotated[float, Field(ge=0)]] | None = None
     target_rate: _Values[_Rate] | None = None
 

@@ -15,7 +15,7 @@ from chipemu.study.plan import PointSettings
 # Factors that scale effects, and the group of effects that each scales.
 _SCALED = {"mismatch_scale": "mismatch", "noise_scale": "noise"}
 # Factors that are settings of the same name.
-_AS_GIVEN = ("mismatch_model", "corner", "temperature", "eta", "levels")
+_AS_GIVEN = ("mismatch_model", "corner", "temperature", "age", "eta", "levels")
 
 
 def run_point(point: PointSettings) -> xr.Dataset:

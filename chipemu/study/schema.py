@@ -10,9 +10,11 @@ from pathlib import Path
 from chipemu import library
 from chipemu.device import DeviceSpec, load_device
 from chipemu.device_file import check, content_hash, fault_text
+from chipemu.effect_sizes import effects_of
+from chipemu.effects import EFFECTS
 from chipemu.errors import InputError, StudyFileError
 from chipemu.frozen_map import FrozenMap
-from chipemu.study.form import FACTOR_ORDER, HEAD_FACTORS, StudyFile
+from chipemu.study.form import EACH, FACTOR_ORDER, HEAD_FACTORS, ONLY, StudyFile
 
 # The text of a study is kept inside its result, where HDF5 allows an attribute 64 kB.
 MAX_STUDY_BYTES = 50_000
@@ -145,6 +147,8 @@ def parse_study(text: str, path: str = "study.toml") -> Study:
     head = form.study
     given = {name: getattr(head, name) for name in HEAD_FACTORS} | form.factors.model_dump(exclude_none=True)
     written = tables.get("factors", {})
+    if written.get("without") == EACH:
+        given["without"] = _present(given["without"], given["device"])
     single = [name for name in given if not isinstance(written.get(name), list)]
     # A list of one device is a device; a list of one temperature is an axis of length one, as the user wrote it.
     fixed = {name: given[name][0] for name in FACTOR_ORDER if name in single and len(given[name]) == 1}
@@ -164,6 +168,12 @@ def parse_study(text: str, path: str = "study.toml") -> Study:
     if study.n_runs > MAX_RUNS:
         raise StudyFileError(f"{path}: {study.n_runs} runs; the limit is {MAX_RUNS}. Split it into several studies.")
     return study
+
+
+def _present(entries: list[str], devices: list[str]) -> list[str]:
+    """Entries of `without` that name an effect which one of the devices has, and those that name none."""
+    held = {name for device in devices for name in effects_of(load_device(device))}
+    return [entry for entry in entries if entry.removeprefix(ONLY) not in EFFECTS or entry.removeprefix(ONLY) in held]
 
 
 def _check_devices(study: Study) -> None:
