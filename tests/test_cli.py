@@ -209,7 +209,7 @@ def test_broken_study_file_is_exit_code_2(old, new, texts, chipemu, toml_file):
         ("learn binary --device per-neuron --leak-choice", ("per-neuron", "trim their leak")),
         ("learn binary --age 7", ("--age", "20 ms")),
         ("learn binary --age -1s", ("--age", "0 s and above")),
-        ("learn binary --age 1e12s", ("1e+12 s", "30 years")),
+        ("learn binary --age 1e12s", ("1 Ts", "30 years")),
         ("learn binary --device memristive --compensate", ("drift compensation", "give --age")),
         ("learn binary --compensate", ("drift compensation", "--device memristive")),
         ("learn binary --device memristive --where host --compensate", ("drift compensation", "at the host")),
@@ -300,7 +300,7 @@ def test_the_curve_of_a_bias_is_printed_and_plotted(device, bias, chipemu, tmp_p
 @pytest.mark.parametrize(
     ("words", "texts"),
     [
-        ("--figure bias.png", ("--figure bias.png plots the curve of a bias", "--bias")),
+        ("--figure bias.png", ("nothing to draw; give --bias NAME",)),
         ("--bias IF_BUF_P --figure bias.png", ("IF_BUF_P of dynapse1 has no curve", "devices/dynapse1.toml")),
         ("--bias IF_TAU1_N --figure bias.txt", ("bias.txt ends in '.txt'", ".png")),
         ("--bias IF_TAU1_N --figure none/bias.png", ("no folder none",)),
@@ -637,7 +637,7 @@ def test_show_draws_a_budget_and_refuses_a_figure_of_nothing(chipemu, tmp_path):
     assert "no spread is known for a current of" in out
     code, _, err = chipemu("show", "dynapse1", "--figure", "nothing.png")
     assert code == 2
-    assert "nothing to draw; give --budget POINT or --spread POINT" in err
+    assert "nothing to draw; give --bias NAME, --budget POINT or --spread POINT" in err
 
 
 def test_learn_hands_on_the_mismatch_model_and_the_corner(chipemu, monkeypatch):

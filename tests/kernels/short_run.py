@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from chipemu.chip import sample_chip
-from chipemu.device import load_device, load_point
+from chipemu.device import DeviceSpec, load_device, load_point
 from chipemu.emulator import Emulator
 from chipemu.kernels.random import fill_normals, fill_uniforms, philox
 from chipemu.mapping import map_network
@@ -23,9 +23,14 @@ RUNS = {"float64": (50e-9, 60), "float32": (10e-12, 12)}  # constant current [A]
 STORES = {"memristive": "float64", "memristive-rram": "float32", "memristive-cmo": "float64", "bistable": "float64"}
 
 
+def small(device: DeviceSpec) -> DeviceSpec:
+    """A device of one core of 36 neurons: interpreted, a whole die takes many seconds to draw."""
+    return dataclasses.replace(device, chip=dataclasses.replace(device.chip, n_cores=1, n_neurons_per_core=36))
+
+
 def emulator(precision: str, dc: float, name: str = "dynapse1-plastic") -> Emulator:
     """Two noisy, mismatched dies with fixed, recurrent and plastic synapses through every receptor."""
-    device, net = load_device(name), Network("short")
+    device, net = small(load_device(name)), Network("short")
     # so that about one event in three steps a code
     device = dataclasses.replace(device, plastic=dataclasses.replace(device.plastic, balance=1.0, step_charge=0.06e-12))
     # so that a fifth of the events is lost and half of the others late
@@ -46,7 +51,7 @@ def emulator(precision: str, dc: float, name: str = "dynapse1-plastic") -> Emula
 
 def latched(precision: str, dc: float) -> Emulator:
     """Two dies whose dendrites, gains and synapses do all that latches can switch on."""
-    device, net = load_device(Path(__file__).parents[1] / "latched.toml"), Network("latched")
+    device, net = small(load_device(Path(__file__).parents[1] / "latched.toml")), Network("latched")
     latches = ("alpha_ampa", "alpha_nmda", "conductance_ampa", "conductance_nmda", "homeostasis_ampa", "dc")
     inputs, cells = net.sources("inputs", 4), net.population("cells", 16, point=POINT, latches=latches)
     net.project(inputs, cells, receptor="ampa", words=2, stp=True, delay="mismatched")

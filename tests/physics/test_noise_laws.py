@@ -51,7 +51,7 @@ def test_deviation_is_proportional_to_the_scale(device, point, effect):
 
 @pytest.mark.parametrize("i_mem", [60e-12, 200e-12])
 def test_thermal_noise_is_kt_over_c(device, point, i_mem, monkeypatch):
-    monkeypatch.setattr("chipemu.validation.noise._HELD", i_mem)
+    monkeypatch.setattr("chipemu.validation.noise.HELD", i_mem)
     assert thermal_variance(device, point) == pytest.approx(closed_form_variance(device, point, i_mem), rel=0.04)
 
 

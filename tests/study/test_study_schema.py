@@ -168,7 +168,7 @@ def test_absent_file_is_named(tmp_path):
         load_study(tmp_path / "absent.toml")
 
 
-@pytest.mark.parametrize("name", ["rule", "age"])
+@pytest.mark.parametrize("name", ["rule"])
 def test_factors_that_are_not_modelled_are_refused_by_name(name):
     with pytest.raises(StudyFileError, match=f"factors.{name}: .*not modelled"):
         parse_study(VALID.replace("[factors]", f'[factors]\n{name} = ["1 week"]'))
