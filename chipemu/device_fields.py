@@ -197,3 +197,4 @@ def _curve(raw: Any) -> tuple[tuple[float, float], ...]:
 
 FRACTIONS = _entry(_fractions, "", "[0.01, 0.02]", "allowed a list of fractions from 0.0 to 0.2")
 CURVE = _entry(_curve, "A", '[["1 pA", 0.8], ["100 pA", 0.6]]', "allowed a list of [current, factor]")
+NAME = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="small letters, digits and dashes")]

@@ -12,12 +12,12 @@ import numpy as np
 from chipemu import bias
 from chipemu.chip import Chip
 from chipemu.device import DeviceSpec, OperatingPoint, load_point
-from chipemu.device_schema import BASES
 from chipemu.errors import InputError
 from chipemu.kernels import layout as at
 from chipemu.latches import latch_fields
 from chipemu.mapping import MappedNetwork
 from chipemu.network import RECEPTORS
+from chipemu.parameter_names import BASES
 from chipemu.temperature import ROOM
 from chipemu.units import MS, MV, PA, PF, show, thermal_voltage
 

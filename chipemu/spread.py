@@ -11,10 +11,10 @@ import numpy as np
 
 from chipemu.device import DeviceSpec
 from chipemu.device_latches import EXTRA_PARAMETERS
-from chipemu.device_schema import BASES
 from chipemu.effects import Switches
 from chipemu.kernels.layout import STREAM_MISMATCH
 from chipemu.mismatch import PARAMETERS, normals, parameter_index
+from chipemu.parameter_names import BASES
 from chipemu.pattern import correlated, outliers, slope
 from chipemu.temperature import ROOM
 from chipemu.units import thermal_voltage

@@ -6,9 +6,9 @@ import pytest
 from chipemu.chip import sample_chip
 from chipemu.device import load_device
 from chipemu.device_latches import EXTRA_PARAMETERS
-from chipemu.device_schema import BASES
 from chipemu.errors import InputError, UnknownNameError
 from chipemu.mismatch import PARAMETERS, sample_factors
+from chipemu.parameter_names import BASES
 
 ADDRESS = np.array([[1, 3], [2, 200], [1, 4]])
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from chipemu.device_schema import BASES
 from chipemu.errors import InputError
+from chipemu.parameter_names import BASES
 
 
 def neuron_bases(device, points: Mapping, core_point: Sequence[str | None], address: np.ndarray) -> np.ndarray:

@@ -11,11 +11,11 @@ import numpy as np
 from scipy import stats
 
 from chipemu.device import DeviceSpec, OperatingPoint
-from chipemu.device_schema import BASES
 from chipemu.emulator import Emulator
 from chipemu.kernels import layout as at
 from chipemu.mapping import map_network
 from chipemu.network import RECEPTORS, Network
+from chipemu.parameter_names import BASES
 from chipemu.stimulus import EventList, regular
 from chipemu.temperature import ROOM
 from chipemu.units import thermal_voltage
