@@ -5,7 +5,6 @@ One emulator holds many runs (every die with every noise seed) and advances them
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -31,32 +30,18 @@ from chipemu.parameters import (
     nominal_charge,
     point_setting,
 )
-from chipemu.power import event_energy, warn_if_busy
-from chipemu.recording import build_dataset, probe_fields, probe_values
+from chipemu.power import warn_if_busy
+from chipemu.recording import Window, build_dataset, chosen_neurons, probe_fields, probe_values
 from chipemu.slow_noise import build_slow, set_weights, start
-from chipemu.stimulus import EventList, check_events, regular, steps
+from chipemu.stimulus import EventList, as_events, check_events, steps
 from chipemu.stored_weights import StoredWeights
 from chipemu.transit import build_transit, clear
 from chipemu.units import PA, show, thermal_voltage
-from chipemu.weight_memory import TrainedImage, WeightMemory
+from chipemu.weight_memory import WeightMemory
 from chipemu.wiring import Lanes
 
 DEFAULT_DT = 1e-4  # s
 _PRECISION = {"float32": np.float32, "float64": np.float64}
-
-
-@dataclass(frozen=True, eq=False)
-class Window:
-    """Spikes of one call: ``count`` (run, neuron); the lists are empty where nothing was recorded.
-
-    ``step`` counts from the start of the call; ``fraction`` says where in the step the threshold was crossed.
-    """
-
-    count: np.ndarray
-    run: np.ndarray
-    step: np.ndarray
-    neuron: np.ndarray
-    fraction: np.ndarray
 
 
 class Emulator(StoredWeights):
@@ -242,52 +227,6 @@ class Emulator(StoredWeights):
         for field in (at.INJECT_NMDA, at.INJECT_GABA_A):
             self.state.reshape(self.n_runs, -1, N_FIELDS, LANES)[:, :, field] = 1.0 if on else 0.0
 
-    def upload(self, weights: Mapping[str, np.ndarray], *, policy: str = "greedy", rng=None) -> None:
-        """Write a weight image to every die; limits are checked again, and the ledger notes what changed.
-
-        Parameters
-        ----------
-        weights : signed weights of every trained projection, (run, pair) or (pair,)
-        policy : what happens when words run out, see :meth:`MappedNetwork.image`
-        rng : for policy ``"uniform"``
-
-        Raises
-        ------
-        CapacityError
-            If the image does not fit and the policy is ``"error"``.
-        """
-        self.ledger += self._memory.write(weights, policy, rng)
-
-    def weights(self) -> dict[str, np.ndarray]:
-        """Signed weights that the dies hold now, by trained projection (run, pair)."""
-        return self._memory.weights()
-
-    def event_energy(self) -> np.ndarray:
-        """What one event of each sender costs at the weights held now, (run, sender) [J]; NaN if nobody knows.
-
-        Senders are the sources, then the neurons in order of the network; see :func:`chipemu.power.event_energy`.
-        """
-        mapped = self.mapped
-        pulses = self._memory.pulses()
-        if mapped.device.energy is None:
-            return np.full(pulses.shape, np.nan)
-        from_neuron = np.arange(pulses.shape[1]) >= mapped.n_sources
-        destinations = np.array([0] * mapped.n_sources + [len(words) for words in mapped.sram])
-        cores = (mapped.core_mask[:, None] >> np.arange(mapped.device.chip.n_cores) & 1).sum(1)
-        return event_energy(mapped.device.energy, destinations, cores, pulses, from_neuron)
-
-    def set_learning_rate(self, eta: float) -> None:
-        """Scale the step probability of every plastic synapse (its design value is 1)."""
-        self._memory.set_learning_rate(eta)
-
-    def store(self) -> TrainedImage:
-        """Keep everything that training changed."""
-        return self._memory.store()
-
-    def restore(self, image: TrainedImage) -> None:
-        """Put a stored image back, words in the slots they had; counted as an upload."""
-        self.ledger += self._memory.restore(image)
-
     # --- running ----------------------------------------------------------------------------------------------
 
     def advance(
@@ -415,8 +354,8 @@ class Emulator(StoredWeights):
         RunError
             If a membrane leaves the range of numbers.
         """
-        events = self._events(stimulus, duration)
-        neurons = self._neurons(probe_neurons) if probes else np.zeros(0, np.int64)
+        events = as_events(stimulus, self.n_runs, duration, self.dt, self.mapped.n_sources)
+        neurons = chosen_neurons(self.mapped, probe_neurons) if probes else np.zeros(0, np.int64)
         fields = probe_fields(probes)
         stride = steps(every or self.dt, self.dt)
         index = np.concatenate(
@@ -446,34 +385,9 @@ class Emulator(StoredWeights):
             sampled,
             lambda field: self._lanes.fields(self.state, field)[:, neurons].astype(float),
             circuit["I0"] * PA,
+            self._floor[:, 0].astype(float),
             np.repeat(per_log, len(self.noise_seeds)),
         )
-
-    def _events(self, stimulus, duration: float) -> Events:
-        n_sources = self.mapped.n_sources
-        if isinstance(stimulus, Events):
-            return stimulus
-        if isinstance(stimulus, EventList):
-            return stimulus.events(self.n_runs, duration, self.dt, n_sources)
-        rates = np.asarray(stimulus, float)
-        if rates.shape not in ((n_sources,), (self.n_runs, n_sources)):
-            raise InputError(
-                f"rates have shape {rates.shape}; the network has {n_sources} sources and {self.n_runs} runs"
-            )
-        return regular(np.broadcast_to(rates, (self.n_runs, n_sources)), duration, self.dt)
-
-    def _neurons(self, chosen) -> np.ndarray:
-        everyone = np.arange(self.mapped.n_neurons)
-        if chosen is None:
-            return everyone
-        if isinstance(chosen, str):
-            return everyone[self.mapped.neuron_slice(chosen)]
-        chosen = np.asarray(chosen, np.int64)
-        if chosen.size and (chosen.min() < 0 or chosen.max() >= len(everyone)):
-            raise InputError(
-                f"probed neurons run from {chosen.min()} to {chosen.max()}; allowed 0 to {len(everyone) - 1}"
-            )
-        return chosen
 
     def attributes(self) -> dict[str, object]:
         """Provenance of anything this emulator produces."""

@@ -1,12 +1,14 @@
 """What a run shows: spikes and probes as an xarray Dataset."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
-from chipemu.errors import UnknownNameError
+from chipemu.errors import InputError, UnknownNameError
 from chipemu.kernels import layout as at
+from chipemu.mapping import MappedNetwork
 from chipemu.network import RECEPTORS
 
 _STATE = {f"I_{receptor}": at.I_SYN + r for r, receptor in enumerate(RECEPTORS)} | {
@@ -17,6 +19,20 @@ _STATE = {f"I_{receptor}": at.I_SYN + r for r, receptor in enumerate(RECEPTORS)}
 _SOMA = (at.I_SYN, at.I_SYN + 1, at.I_SYN + 2, at.I_SYN + 3, at.Y)
 # I_ampa and I_nmda are what the soma sees, behind the alpha shape and the driving force of a latched dendrite
 PROBES = (*_STATE, "I_fb", "I_in")
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """Spikes of one call: ``count`` (run, neuron); the lists are empty where nothing was recorded.
+
+    ``step`` counts from the start of the call; ``fraction`` says where in the step the threshold was crossed.
+    """
+
+    count: np.ndarray
+    run: np.ndarray
+    step: np.ndarray
+    neuron: np.ndarray
+    fraction: np.ndarray
 
 
 def probe_fields(probes: Sequence[str]) -> list[int]:
@@ -36,7 +52,7 @@ def probe_fields(probes: Sequence[str]) -> list[int]:
 
 
 def probe_values(
-    name: str, sampled: dict[int, np.ndarray], parameter, i0: float, volt_per_log: np.ndarray
+    name: str, sampled: dict[int, np.ndarray], parameter, i0: float, floor: np.ndarray, volt_per_log: np.ndarray
 ) -> np.ndarray:
     """One probed quantity in SI, dims (run, probe_neuron, time).
 
@@ -45,7 +61,8 @@ def probe_values(
     name : one of ``PROBES``
     sampled : state fields, dims (run, probe_neuron, time), kernel units
     parameter : callable, field -> (run, probe_neuron) parameter in kernel units
-    i0 : leakage floor [pA]
+    i0 : current at V_mem = 0, the leakage floor at 25 degC [pA]
+    floor : (run,) leakage floor of each die at its temperature [pA]
     volt_per_log : (run,) U_T / kappa [V]
     """
     if name == "V_mem":
@@ -58,9 +75,30 @@ def probe_values(
     if name == "I_in":
         i_mem = np.exp(sampled[at.Y])
         gate = i_mem / (i_mem + parameter(at.I_NMDA_THR)[..., None]) * parameter(at.INJECT_NMDA)[..., None]
-        total = (sampled[at.I_SYN + at.NMDA] - i0) * gate + sampled[at.I_SYN + at.AMPA] - sampled[at.I_SYN + at.GABA_B]
-        return np.maximum(total + parameter(at.I_DC)[..., None], i0) * 1e-12
+        least = floor[:, None, None]
+        excess = (sampled[at.I_SYN + at.NMDA] - least) * gate
+        total = excess + sampled[at.I_SYN + at.AMPA] - sampled[at.I_SYN + at.GABA_B]
+        return np.maximum(total + parameter(at.I_DC)[..., None], least) * 1e-12
     return sampled[_STATE[name]] * 1e-12
+
+
+def chosen_neurons(mapped: MappedNetwork, chosen: str | Sequence[int] | None) -> np.ndarray:
+    """Indices of the neurons to probe: of a population, of a list, or all.
+
+    Raises
+    ------
+    InputError
+        If an index does not exist.
+    """
+    everyone = np.arange(mapped.n_neurons)
+    if chosen is None:
+        return everyone
+    if isinstance(chosen, str):
+        return everyone[mapped.neuron_slice(chosen)]
+    picked = np.asarray(chosen, np.int64)
+    if picked.size and (picked.min() < 0 or picked.max() >= len(everyone)):
+        raise InputError(f"probed neurons run from {picked.min()} to {picked.max()}; allowed 0 to {len(everyone) - 1}")
+    return picked
 
 
 def build_dataset(

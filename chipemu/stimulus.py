@@ -151,3 +151,21 @@ class EventList:
         step = np.floor(time[order] / dt + 1e-6).astype(np.int32)
         offset = np.arange(n_runs + 1) * len(step)
         return Events(offset, np.tile(step, n_runs), np.tile(source[order].astype(np.int32), n_runs))
+
+
+def as_events(stimulus, n_runs: int, duration: float, dt: float, n_sources: int) -> Events:
+    """Input of a run: ready events as they are, an `EventList` on the time grid, rates [Hz] as regular trains.
+
+    Raises
+    ------
+    InputError
+        If rates are neither one a source nor one a source of each run.
+    """
+    if isinstance(stimulus, Events):
+        return stimulus
+    if isinstance(stimulus, EventList):
+        return stimulus.events(n_runs, duration, dt, n_sources)
+    rates = np.asarray(stimulus, float)
+    if rates.shape not in ((n_sources,), (n_runs, n_sources)):
+        raise InputError(f"rates have shape {rates.shape}; the network has {n_sources} sources and {n_runs} runs")
+    return regular(np.broadcast_to(rates, (n_runs, n_sources)), duration, dt)

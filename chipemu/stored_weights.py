@@ -1,19 +1,68 @@
-"""What is done to weights that dies keep in memristive pairs or on capacitors: program, let age, read, compensate."""
+"""What is done to the weights that dies hold: upload, keep, restore; program and read the cells of a weight store."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
 from chipemu.ledger import Ledger
-from chipemu.weight_memory import WeightMemory
+from chipemu.mapping import MappedNetwork
+from chipemu.power import event_energy
+from chipemu.weight_memory import TrainedImage, WeightMemory
 
 
 class StoredWeights:
-    """Verbs of an emulator on the weight store of its dies; on a store of plain codes time changes nothing."""
+    """Verbs of an emulator on the weights of its dies."""
 
     ledger: Ledger
+    mapped: MappedNetwork
     n_runs: int
     _memory: WeightMemory
+
+    def upload(self, weights: Mapping[str, np.ndarray], *, policy: str = "greedy", rng=None) -> None:
+        """Write a weight image to every die; limits are checked again, and the ledger notes what changed.
+
+        Parameters
+        ----------
+        weights : signed weights of every trained projection, (run, pair) or (pair,)
+        policy : what happens when words run out, see :meth:`MappedNetwork.image`
+        rng : for policy ``"uniform"``
+
+        Raises
+        ------
+        CapacityError
+            If the image does not fit and the policy is ``"error"``.
+        """
+        self.ledger += self._memory.write(weights, policy, rng)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Signed weights that the dies hold now, by trained projection (run, pair)."""
+        return self._memory.weights()
+
+    def event_energy(self) -> np.ndarray:
+        """What one event of each sender costs at the weights held now, (run, sender) [J]; NaN if nobody knows.
+
+        Senders are the sources, then the neurons in order of the network; see :func:`chipemu.power.event_energy`.
+        """
+        mapped = self.mapped
+        pulses = self._memory.pulses()
+        if mapped.device.energy is None:
+            return np.full(pulses.shape, np.nan)
+        from_neuron = np.arange(pulses.shape[1]) >= mapped.n_sources
+        destinations = np.array([0] * mapped.n_sources + [len(words) for words in mapped.sram])
+        cores = (mapped.core_mask[:, None] >> np.arange(mapped.device.chip.n_cores) & 1).sum(1)
+        return event_energy(mapped.device.energy, destinations, cores, pulses, from_neuron)
+
+    def set_learning_rate(self, eta: float) -> None:
+        """Scale the step probability of every plastic synapse (its design value is 1)."""
+        self._memory.set_learning_rate(eta)
+
+    def store(self) -> TrainedImage:
+        """Keep everything that training changed."""
+        return self._memory.store()
+
+    def restore(self, image: TrainedImage) -> None:
+        """Put a stored image back, words in the slots they had; counted as an upload."""
+        self.ledger += self._memory.restore(image)
 
     def program(self, weights: Mapping[str, np.ndarray] | None = None) -> None:
         """Write every cell of the weight store, with new weights or again with those held; an upload writes changes.

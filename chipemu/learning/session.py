@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from chipemu.emulator import Emulator, Window
+from chipemu.emulator import Emulator
 from chipemu.kernels.run import Events
 from chipemu.learning.circuit import Circuit
 from chipemu.learning.schedule import Schedule
 from chipemu.ledger import Ledger
+from chipemu.recording import Window
 from chipemu.stimulus import regular
 
 
