@@ -11,14 +11,14 @@ from scipy import stats
 
 from chipemu.chip import Chip, sample_chip
 from chipemu.defects import beta_shape
-from chipemu.device import DefectRates, DeviceSpec, load_point
+from chipemu.device import DefectRates, DeviceSpec
 from chipemu.emulator import Emulator
 from chipemu.mapping import map_network
 from chipemu.network import Network
 from chipemu.stimulus import EventList, regular
 from chipemu.validation.check import Check, target
 from chipemu.validation.fit_defects import expected, measured, measured_cores
-from chipemu.validation.testbench import cells, dies, set_dc, silence
+from chipemu.validation.testbench import cells, dies, law_point, set_dc, silence
 
 KINDS = ("dead_words", "stuck_words", "dead_neurons", "dead_tags")
 _SYNAPSES = ("dead_synapses", "stuck_synapses")
@@ -102,7 +102,7 @@ def _seen(device: DeviceSpec) -> list[Check]:
 def _deaf_words(device: DeviceSpec) -> int:
     """A single event through the one word of every neuron charges the synapse, unless the word is dead."""
     line = target("defects", "dead words not seen as such")
-    point = load_point(line.operating_point, device)
+    point = law_point(line.operating_point, device)
     mapped = cells(device, point, 255, words=1)
     emulator = Emulator(dies(device, point, (1, 2, 3, 4), ("dead_words",)), mapped, points={point.name: point})
     current = emulator.run(EventList([0.0], [0]), 1e-3, ("I_ampa",)).I_ampa.values[..., -1]
@@ -114,8 +114,8 @@ def _deaf_words(device: DeviceSpec) -> int:
 def _keeping_words(device: DeviceSpec) -> int:
     """A word that was given to one source and then to another still answers the first, if it is stuck."""
     line = target("defects", "stuck words not seen as such")
-    point, net = load_point(line.operating_point, device), Network("stuck")
-    sources, population = net.sources("inputs", 2), net.population("cells", 255, point=line.operating_point)
+    point, net = law_point(line.operating_point, device), Network("stuck")
+    sources, population = net.sources("inputs", 2), net.population("cells", 255, point=point.name)
     net.project_signed(sources, population, positive="ampa", negative="gaba_b", name="weights")
     mapped = map_network(net, device)
     emulator = Emulator(dies(device, point, range(8), ("stuck_words",)), mapped, points={point.name: point})
@@ -130,7 +130,7 @@ def _keeping_words(device: DeviceSpec) -> int:
 def _silent_neurons(device: DeviceSpec) -> int:
     """Under a large current every neuron spikes that is not dead."""
     line = target("defects", "dead neurons not seen as such")
-    point = load_point(line.operating_point, device)
+    point = law_point(line.operating_point, device)
     mapped = cells(device, point, 255)
     emulator = Emulator(dies(device, point, (1, 2, 3, 4), ("dead_neurons",)), mapped, points={point.name: point})
     set_dc(emulator, [50e-9] * emulator.n_runs)
@@ -142,8 +142,8 @@ def _silent_neurons(device: DeviceSpec) -> int:
 def _unheard_tags(device: DeviceSpec) -> int:
     """Each of many sources excites a neuron of its own, unless the core does not hear its tag."""
     line, n = target("defects", "dead tags not seen as such"), 255
-    point, net = load_point(line.operating_point, device), Network("tags")
-    sources, population = net.sources("inputs", n), net.population("cells", n, point=line.operating_point)
+    point, net = law_point(line.operating_point, device), Network("tags")
+    sources, population = net.sources("inputs", n), net.population("cells", n, point=point.name)
     net.project(sources, population, receptor="ampa", pairs="one")
     mapped = map_network(net, device)
     emulator = Emulator(dies(device, point, range(8), ("dead_tags",)), mapped, points={point.name: point})

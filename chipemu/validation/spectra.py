@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import constants, optimize, signal
 
-from chipemu.device import DeviceSpec, OperatingPoint, load_point
+from chipemu.device import DeviceSpec, OperatingPoint
 from chipemu.emulator import Emulator
 from chipemu.kernels import layout as at
 from chipemu.kernels.layout import LANES
@@ -14,7 +14,7 @@ from chipemu.slow_noise import TICK, flicker_level, flicker_processes
 from chipemu.temperature import ROOM
 from chipemu.units import PA, thermal_voltage
 from chipemu.validation.check import Check, targets
-from chipemu.validation.testbench import bench, cells, dies, holding_current, parameters, silence
+from chipemu.validation.testbench import bench, cells, dies, holding_current, law_point, parameters, silence
 from chipemu.wiring import Lanes
 
 _FLICKER_DURATION, _SEGMENT, _PER_DECADE = 400.0, 200.0, 5  # s, s, bands of the fit
@@ -150,4 +150,4 @@ def run(device: DeviceSpec) -> list[Check]:
     if not (device.noise.flicker_K or device.noise.supply_std or device.noise.thermal_eta):
         return []
     (name,) = {line.operating_point for line in lines.values()}
-    return [lines[check].compare(got) for check, got in _measured(device, load_point(name, device)).items()]
+    return [lines[check].compare(got) for check, got in _measured(device, law_point(name, device)).items()]

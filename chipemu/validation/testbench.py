@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from chipemu.chip import Chip, sample_chip
-from chipemu.device import DeviceSpec, OperatingPoint
+from chipemu.device import DeviceSpec, OperatingPoint, load_point
+from chipemu.device_file import read_point
 from chipemu.effects import EFFECTS
 from chipemu.emulator import DEFAULT_DT, Emulator
 from chipemu.kernels.run import Events
@@ -19,7 +20,22 @@ from chipemu.network import RECEPTORS, Network
 from chipemu.parameters import word_current
 from chipemu.stimulus import EventList, regular
 
+_LIKE = {"mismatch-fit": "se2-output"}  # points of DYNAP-SE2 that stand in for those of DYNAP-SE1
 SOURCE, CELLS = "input", "cells"
+
+
+def law_point(name: str, device: DeviceSpec) -> OperatingPoint:
+    """The operating point at which a law is checked: the one of that name, or on DYNAP-SE2 its like.
+
+    A law that holds at any point, as a closed form does, needs no point of its own on every family of chips.
+    """
+    return load_point(law_point_name(name, device), device)
+
+
+def law_point_name(name: str, device: DeviceSpec) -> str:
+    """Name of the point that `law_point` loads."""
+    meant_for = read_point(name)[2].point.device
+    return name if set(meant_for) & set(device.lineage) else _LIKE.get(name, name)
 
 
 def dies(

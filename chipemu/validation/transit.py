@@ -10,6 +10,7 @@ from chipemu.mapping import map_network
 from chipemu.network import Network
 from chipemu.stimulus import EventList
 from chipemu.validation.check import Check, target
+from chipemu.validation.testbench import law_point_name
 
 N_SOURCES, INTERVAL, DURATION = 16, 20, 1.0  # sources with a cell each; steps between their events; s
 _SEEDS = tuple(range(25))
@@ -20,7 +21,10 @@ _FLOOR_MARGIN = 1.5  # over I0: a synapse that has been fed
 def sender_bench(device: DeviceSpec, *effects: str, scale=None, seeds=_SEEDS, receptor: str = "ampa") -> Emulator:
     """Sixteen sources, each with a cell of its own, on one die on which only these effects act."""
     net = Network("transit")
-    inputs, cells = net.sources("inputs", N_SOURCES), net.population("cells", N_SOURCES, point="mismatch-fit")
+    inputs, cells = (
+        net.sources("inputs", N_SOURCES),
+        net.population("cells", N_SOURCES, point=law_point_name("mismatch-fit", device)),
+    )
     net.project(inputs, cells, receptor=receptor, pairs="one")
     chip = sample_chip(device, 1, without=all_but(effects), scale=scale)
     return Emulator([chip], map_network(net, device), noise_seeds=seeds, precision="float64")
