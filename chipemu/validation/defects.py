@@ -54,7 +54,7 @@ def _boards(device: DeviceSpec) -> list[Check]:
 
 def class_probabilities(mean: float, clustering: float, n_words: int) -> np.ndarray:
     """Probability of each class of dead words in a neuron: beta-binomial (Skellam 1948)."""
-    edges = np.minimum(_EDGES, n_words + 1)
+    edges = np.append(_EDGES[:-1], n_words + 1)
     below = stats.betabinom.cdf(edges - 1, n_words, *beta_shape(mean, clustering))
     return np.diff(below)
 
@@ -103,7 +103,7 @@ def _deaf_words(device: DeviceSpec) -> int:
     """A single event through the one word of every neuron charges the synapse, unless the word is dead."""
     line = target("defects", "dead words not seen as such")
     point = law_point(line.operating_point, device)
-    mapped = cells(device, point, 255, words=1)
+    mapped = cells(device, point, device.chip.n_neurons_per_core - 1, words=1)
     emulator = Emulator(dies(device, point, (1, 2, 3, 4), ("dead_words",)), mapped, points={point.name: point})
     current = emulator.run(EventList([0.0], [0]), 1e-3, ("I_ampa",)).I_ampa.values[..., -1]
     dead = np.stack([chip.slot_factor(mapped.address)[:, 0] == 0 for chip in emulator.chips])
@@ -115,7 +115,10 @@ def _keeping_words(device: DeviceSpec) -> int:
     """A word that was given to one source and then to another still answers the first, if it is stuck."""
     line = target("defects", "stuck words not seen as such")
     point, net = law_point(line.operating_point, device), Network("stuck")
-    sources, population = net.sources("inputs", 2), net.population("cells", 255, point=point.name)
+    sources, population = (
+        net.sources("inputs", 2),
+        net.population("cells", device.chip.n_neurons_per_core - 1, point=point.name),
+    )
     net.project_signed(sources, population, positive="ampa", negative="gaba_b", name="weights")
     mapped = map_network(net, device)
     emulator = Emulator(dies(device, point, range(8), ("stuck_words",)), mapped, points={point.name: point})
@@ -131,7 +134,7 @@ def _silent_neurons(device: DeviceSpec) -> int:
     """Under a large current every neuron spikes that is not dead."""
     line = target("defects", "dead neurons not seen as such")
     point = law_point(line.operating_point, device)
-    mapped = cells(device, point, 255)
+    mapped = cells(device, point, device.chip.n_neurons_per_core - 1)
     emulator = Emulator(dies(device, point, (1, 2, 3, 4), ("dead_neurons",)), mapped, points={point.name: point})
     set_dc(emulator, [50e-9] * emulator.n_runs)
     count = emulator.advance(silence(emulator, 0.2), 0.2).count
@@ -141,7 +144,7 @@ def _silent_neurons(device: DeviceSpec) -> int:
 
 def _unheard_tags(device: DeviceSpec) -> int:
     """Each of many sources excites a neuron of its own, unless the core does not hear its tag."""
-    line, n = target("defects", "dead tags not seen as such"), 255
+    line, n = target("defects", "dead tags not seen as such"), device.chip.n_neurons_per_core - 1
     point, net = law_point(line.operating_point, device), Network("tags")
     sources, population = net.sources("inputs", n), net.population("cells", n, point=point.name)
     net.project(sources, population, receptor="ampa", pairs="one")

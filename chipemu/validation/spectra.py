@@ -68,7 +68,7 @@ def flicker_variance(device: DeviceSpec, point: OperatingPoint) -> float:
 
 def supply(device: DeviceSpec, point: OperatingPoint) -> tuple[float, float, float, float]:
     """Standard deviation over the device's; correlations in a core, of input and leak, and between cores."""
-    emulator = _slow(device, point, "supply_noise", 300, 32, "float64")
+    emulator = _slow(device, point, "supply_noise", device.chip.n_neurons_per_core + 44, 32, "float64")
     on_input, on_leak = log_factors(emulator, (at.SLOW_INPUT, at.SLOW_LEAK), 200 * device.noise.supply_tau)
     core = emulator.mapped.address[:, 0]
     first, last = (np.flatnonzero(core == c) for c in (core[0], core[-1]))
