@@ -202,7 +202,9 @@ def test_a_mask_that_lets_the_wrong_base_through_fails_the_check(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("device", ["dynapse1", "dynapse1-plastic", "ideal", "per-neuron", "dynapse2", "dynapse2-dense", *STORES])
+@pytest.mark.parametrize(
+    "device", ["dynapse1", "dynapse1-plastic", "ideal", "per-neuron", "dynapse2", "dynapse2-dense", *STORES]
+)
 def test_all_checks_pass_on_every_device(device):
     rows = run_checks(device)
     assert [row for row in rows if not row.passed] == []
