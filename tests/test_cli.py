@@ -600,7 +600,8 @@ def readme_commands():
 def test_every_readme_command_runs(asked, chipemu, monkeypatch, tmp_path):
     monkeypatch.setattr("chipemu.validation.run_checks", lambda device: [])
     (tmp_path / "data").mkdir()
-    shutil.copy(ROOT / "data/mismatch_yinyang.toml", tmp_path / "data")
+    for name in ("mismatch_yinyang.toml", "effects_yinyang.toml"):
+        shutil.copy(ROOT / "data" / name, tmp_path / "data")
     commands = readme_commands()
     assert any(command.startswith("chipemu learn") for command in commands)
     for command in commands:
