@@ -11,12 +11,10 @@ from scipy import stats
 
 from chipemu.chip import Chip, sample_chip
 from chipemu.device import DeviceSpec, OperatingPoint, load_point
-from chipemu.effects import EFFECTS, switches
+from chipemu.effects import EFFECTS
 from chipemu.frozen_map import FrozenMap
-from chipemu.mismatch import core_factors
-from chipemu.pattern import correlated, slope
 from chipemu.transistor import current_sigma, inversion_coefficient, threshold_sigma
-from chipemu.validation.check import Check, Target, target, targets
+from chipemu.validation.check import Check, target, targets
 from chipemu.validation.mismatch import N_NEURONS, median_cv
 from chipemu.validation.testbench import bench, cells, holding_current, one_event, parameters, set_dc, silence
 
@@ -145,46 +143,6 @@ def distance(values: np.ndarray, cdf) -> float:
     return float(stats.kstest(values, cdf).statistic / stats.kstwo.ppf(1 - _LEVEL, values.size))
 
 
-def _logs(chips: Sequence[Chip], device: DeviceSpec) -> np.ndarray:
-    """ln(factor) of every neuron in units of the within-core spread, of every parameter that has one."""
-    sigmas = {name: sigma for name, sigma in device.mismatch.within_core.items() if sigma > 0}
-    return np.array([np.log(chip.neuron_factor[name]) / sigma for chip in chips for name, sigma in sigmas.items()])
-
-
-def _tail(device: DeviceSpec):
-    """Distribution of a within-core deviation with outliers: a contaminated normal."""
-    structure = device.mismatch.structure
-    share, wide = structure.outlier_share, np.hypot(1, structure.outlier_width)
-    return lambda x: (1 - share) * stats.norm.cdf(x) + share * stats.norm.cdf(x / wide)
-
-
-def _cores(device: DeviceSpec) -> np.ndarray:
-    """ln(factor) of biases between cores and dies, in units of their standard deviation."""
-    factors, spread = [core_factors(device, seed, switches()) for seed in range(300)], device.mismatch
-    rows = []
-    for name in device.modelled_biases:
-        total = np.hypot(spread.between_cores[name], spread.between_dies[name])
-        if total > 0:
-            # one core a die: the cores of a die share its part
-            rows.append([np.log(factor[name][0]) / total for factor in factors])
-    return np.array(rows)
-
-
-def _neighbours(distance_apart: int, length: float) -> float:
-    """Correlation of two neurons of a core at a distance along a row, over many patterns."""
-    pattern = np.stack([correlated(seed, 4, 256, 0, length).reshape(4, 16, 16) for seed in range(200)])
-    return float(np.mean(pattern[..., distance_apart:] * pattern[..., :-distance_apart]) / np.mean(pattern**2))
-
-
-def _direction(n_dies: int) -> np.ndarray:
-    """Direction of the slope of some dies, as a fraction of a turn."""
-    angles = []
-    for seed in range(n_dies):
-        square = slope(seed, 4, 256)
-        angles.append(np.arctan2(square[2, 0] - square[0, 0], square[1, 0] - square[0, 0]))
-    return np.array(angles) / (2 * np.pi) + 0.5
-
-
 def _published_sigmas() -> list[Check]:
     """The table of spreads for a few areas, pair and single transistor."""
     checks = []
@@ -218,25 +176,6 @@ def _against_current(device: DeviceSpec, point: OperatingPoint) -> list[Check]:
     return [*checks, heights.compare(epsp_cv_ratio(device, point, (3.34e-3, 29.2e-3)))]
 
 
-def _structure(device: DeviceSpec, point: OperatingPoint) -> list[Check]:
-    within = chips_with(device, point, range(6))
-    common = chips_with(device, point, range(6), (*_WITHIN, "mismatch_correlated"))
-    tail = chips_with(device, point, range(6), (*_WITHIN, "mismatch_outliers"))
-    got: dict[str, float] = {
-        "within cores, distance from a lognormal": distance(_logs(within, device), "norm"),
-        "with neighbours in common, spread over measured": float(_logs(common, device).std()),
-        "with outliers, distance from a contaminated lognormal": distance(_logs(tail, device), _tail(device)),
-        "between cores and dies, distance from a lognormal": distance(_cores(device), "norm"),
-        "direction of the gradient, distance from uniform": distance(_direction(2000), "uniform"),
-    }
-    lines: dict[str, Target] = {line.check: line for line in targets("spread")}
-    near = [
-        line.compare(_neighbours(int(line.drive), device.mismatch.structure.correlation_length))
-        for line in targets("spread", "correlation of neighbours")
-    ]
-    return [lines[name].compare(value) for name, value in got.items()] + near
-
-
 def _geometry(device: DeviceSpec, point: OperatingPoint) -> list[Check]:
     """Rows that need the sizes of transistors."""
     slow, long = cv_against_tau(device, point, (10e-3, 50e-3), "geometry", (1, 2, 3))
@@ -256,6 +195,4 @@ def run(device: DeviceSpec) -> list[Check]:
         return checks
     if "I_tau" in device.mismatch.against_current:
         checks += _against_current(device, point)
-    if device.mismatch.structure.outlier_share > 0:
-        checks += _structure(device, point)
     return checks + (_geometry(device, point) if device.transistors else [])

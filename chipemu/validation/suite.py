@@ -23,6 +23,7 @@ from chipemu.validation import (
     spectra,
     spread,
     store,
+    structure,
     synapse,
     temperature,
     timestep,
@@ -42,6 +43,7 @@ SUBJECTS: dict[str, Measure] = {
     "biases": biases.run,
     "dynapse2": dynapse2.run,
     "spread": spread.run,
+    "structure": structure.run,
     "budget": budget.run,
     "temperature": temperature.run,
     "drift": drift.run,
@@ -53,7 +55,13 @@ SUBJECTS: dict[str, Measure] = {
 }
 
 
-LAWS = ("spectra", "transit", "temperature", "defects")  # hold at any operating point, so on any family of chips
+LAWS = (
+    "structure",
+    "spectra",
+    "transit",
+    "temperature",
+    "defects",
+)  # hold at any operating point, so on any family of chips
 
 
 def run_checks(device: str | Path = "dynapse1", *, subjects: Iterable[str] | None = None) -> list[Check]:

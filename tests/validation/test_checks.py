@@ -14,7 +14,7 @@ from chipemu.validation.check import COLUMNS, Target, target, targets
 from chipemu.validation.suite import SUBJECTS
 
 TABLES = ["soma", "synapse", "epsp_words", "mismatch", "spread", "budget", "rate_cv", "noise", "timestep", "defects"]
-TABLES += ["spectra", "transit", "power", "temperature", "drift", "store", "biases", "dynapse2", "se2"]
+TABLES += ["structure", "spectra", "transit", "power", "temperature", "drift", "store", "biases", "dynapse2", "se2"]
 # rows without an operating point
 LAWS = ("lognormal", "SE2 boards", "beta-binomial", "binomial", "linear", "table", "any", se2.POINT)
 ROW_KEYS = ("name", "operating_point", "expected", "got", "tolerance", "unit", "source", "passed")
