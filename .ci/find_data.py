@@ -8,13 +8,20 @@ from pathlib import Path
 
 import chipemu
 from chipemu import library, load_device, load_point
+from chipemu.device_file import read_point
 
 home = Path(chipemu.__file__).resolve()
 if not home.is_relative_to(Path(sys.argv[1]).resolve()):
     sys.exit(f"chipemu came from {home}, expected {sys.argv[1]}")
 
+
+def first_device(point):
+    """The first device that an operating point says it is meant for."""
+    return load_device(read_point(point)[2].point.device[0])
+
+
 devices = [load_device(name) for name in library.list_names("devices")]
-points = [load_point(name, devices[0]) for name in library.list_names("devices/points")]
+points = [load_point(name, first_device(name)) for name in library.list_names("devices/points")]
 mappings = [library.load_toml("mappings", name) for name in library.list_names("mappings")]
 table = library.find_data("reference/baselines.csv")
 if not (devices and points and table):

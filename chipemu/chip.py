@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from chipemu.addresses import core_addresses, packed
 from chipemu.ageing import check_age, wander
 from chipemu.bias import span
 from chipemu.defects import Defects
@@ -17,7 +18,7 @@ from chipemu.device import DeviceSpec
 from chipemu.effects import EFFECTS, Switches, switches
 from chipemu.errors import InputError
 from chipemu.kernels.layout import STREAM_AGEING, STREAM_SLOT
-from chipemu.mismatch import core_addresses, core_factors, normals, parameter_index
+from chipemu.mismatch import core_factors, normals, parameter_index
 from chipemu.seats import Seats, good_first
 from chipemu.spread import neuron_factors, relative_sigma
 from chipemu.temperature import ROOM, bias_ratio, leakage_ratio
@@ -95,7 +96,7 @@ class Chip:
         return replace(self, elapsed=self.elapsed + duration, wandered=self._wander(duration), n_waits=self.n_waits + 1)
 
     def _wander(self, duration: float) -> dict[str, np.ndarray]:
-        law, cores = self.device.drift, core_addresses(self.device)
+        law, cores = self.device.drift, core_addresses(self.device.chip.n_cores)
         if law is None:
             return {}
         wandered = {}
@@ -113,9 +114,14 @@ class Chip:
         return (
             all(np.all(factor == 1) for factor in factors)
             and not any(np.any(offset) for offset in self.wandered.values())
-            and not (self.applied.on("temperature") and self.temperature != ROOM)
+            and self.acting_temperature == ROOM
             and self.corner == "TT"
         )
+
+    @property
+    def acting_temperature(self) -> float:
+        """Temperature of the die [K], or 25 degC where the effect is off."""
+        return self.temperature if self.applied.on("temperature") else ROOM
 
     @property
     def leakage(self) -> float:
@@ -158,8 +164,8 @@ class Chip:
         A neuron keeps its place in the distribution; how wide that is follows the current, see ``chipemu.spread``.
         """
         factor = self.neuron_factor[parameter][address[:, 0], address[:, 1]]
-        kelvin = self.temperature if self.applied.on("temperature") else ROOM
-        return current * factor ** relative_sigma(self.device, self.mismatch_model, parameter, current, kelvin)
+        wide = relative_sigma(self.device, self.mismatch_model, parameter, current, self.acting_temperature)
+        return current * factor**wide
 
     def slot_factor(self, address: np.ndarray) -> np.ndarray:
         """Pulse factor of every CAM slot of some neurons, 0 where the word is dead.
@@ -215,7 +221,7 @@ class Chip:
         return np.take_along_axis(values, good_first(dead, stuck()), axis=1)
 
     def _per_slot(self, address: np.ndarray, first: int, n_slots: int, sigma: float) -> np.ndarray:
-        place = (address[:, 0].astype(np.uint32) << 16) | address[:, 1].astype(np.uint32)
+        place = packed(address)
         factor = np.empty((len(place), n_slots))
         for slot in range(n_slots):
             factor[:, slot] = np.exp(sigma * normals(self.seed, place, STREAM_SLOT, first + slot))

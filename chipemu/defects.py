@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 from scipy import stats
 
+from chipemu.addresses import core_addresses, every_place, packed
 from chipemu.device import Capacity, DefectRates
 from chipemu.effects import Switches
 from chipemu.kernels.layout import STREAM_DEFECT
@@ -24,7 +25,6 @@ from chipemu.mismatch import normals
 # Which number of the stream an element draws; slots of words and of plastic synapses follow after one another.
 _OF_NEURON, _NEURON, _TAG, _CORE = range(4)
 _DEAD_WORD, _STUCK_WORD, _DEAD_SYNAPSE, _STUCK_SYNAPSE = (kind << 16 for kind in range(1, 5))
-_WHOLE_CORE = 0xFFFF
 _SMALLEST = 2.0**-25  # no uniform lies below
 
 
@@ -92,9 +92,8 @@ class Defects:
         mean = self._scaled(self.rates.dead_words, "dead_words")
         if mean == 0:
             return np.zeros((n_cores, n_neurons))
-        cores = (np.arange(n_cores, dtype=np.uint32) << 16) | _WHOLE_CORE
         spread = self.rates.word_between_cores
-        factor = np.exp(spread * normals(self.seed, cores, STREAM_DEFECT, _CORE) - spread**2 / 2)
+        factor = np.exp(spread * normals(self.seed, core_addresses(n_cores), STREAM_DEFECT, _CORE) - spread**2 / 2)
         of_core = np.minimum(mean * factor, 1.0)[:, None] if mean < 1 else np.ones((n_cores, 1))
         return word_fractions(self._everywhere(_OF_NEURON, n_neurons), of_core, self.rates.word_clustering)
 
@@ -166,13 +165,12 @@ class Defects:
     def _everywhere(self, kind: int, n: int) -> np.ndarray:
         """One uniform for each of ``n`` elements of every core, (core, n)."""
         n_cores = self.chip.n_cores
-        address = (np.arange(n_cores, dtype=np.uint32) << 16)[:, None] | np.arange(n, dtype=np.uint32)
-        return self._uniforms(address.reshape(-1), kind).reshape(n_cores, n)
+        return self._uniforms(every_place(n_cores, n), kind).reshape(n_cores, n)
 
     def _slots(self, address: np.ndarray, kind: int, n_slots: int, fraction) -> np.ndarray:
         found = np.zeros((len(address), n_slots), bool)
         chosen = np.flatnonzero(np.broadcast_to(fraction, len(address)) >= _SMALLEST)
-        place = (address[chosen, 0].astype(np.uint32) << 16) | address[chosen, 1].astype(np.uint32)
+        place = packed(address[chosen])
         limit = np.broadcast_to(fraction, len(address))[chosen]
         for slot in range(n_slots if len(chosen) else 0):
             found[chosen, slot] = self._uniforms(place, kind + slot) <= limit

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from chipemu.addresses import packed
 from chipemu.bias import span
 from chipemu.chip import Chip
-from chipemu.device import OperatingPoint
 from chipemu.errors import InputError
 from chipemu.kernels.layout import LANES, N_RECEPTORS, STREAM_DELAY
 from chipemu.kernels.transit import Transit
@@ -23,7 +23,7 @@ from chipemu.mapping import MappedNetwork
 from chipemu.mapping.latches import synapse_latches
 from chipemu.mismatch import normals
 from chipemu.network import RECEPTORS
-from chipemu.parameters import BiasSetting, core_temperature, neuron_currents
+from chipemu.parameters import BiasSetting
 from chipemu.units import show
 
 _ELEMENT = {"precise_delay": "I_delay_precise", "mismatched_delay": "I_delay_mismatched"}
@@ -34,13 +34,14 @@ def connection_delays(
     edge: np.ndarray,
     chips: Sequence[Chip],
     setting: BiasSetting,
-    points: Mapping[str, OperatingPoint],
+    flowing: Sequence[Mapping[str, np.ndarray]],
 ) -> np.ndarray:
     """Delay of every connection on every die [s], (chip, connection).
 
     Parameters
     ----------
     edge : edge behind each connection
+    flowing : (neuron,) currents of every die [A]
 
     Raises
     ------
@@ -49,9 +50,7 @@ def connection_delays(
     """
     delays = np.zeros((len(chips), len(edge)))
     post = mapped.edges.post[edge]
-    stated_at = core_temperature(mapped, points)
-    for c, chip in enumerate(chips):
-        current = neuron_currents(chip, setting, c, mapped.address, stated_at)
+    for c, (chip, current) in enumerate(zip(chips, flowing, strict=True)):
         delays[c] = _time(chip, setting, c, mapped, current, "I_delay")[post]
         for latch, parameter in _ELEMENT.items():
             if latch in mapped.device.latches:
@@ -95,8 +94,7 @@ def _time(chip: Chip, setting: BiasSetting, c: int, mapped: MappedNetwork, curre
 def _spread(mapped: MappedNetwork, edge: np.ndarray, chip: Chip) -> np.ndarray:
     """Factor of each mismatched synapse, keyed by die, receiver, tag it listens to, and receptor."""
     edges = mapped.edges
-    place = mapped.address[edges.post[edge]].astype(np.uint32)
-    address = (place[:, 0] << 16) | place[:, 1]
+    address = packed(mapped.address[edges.post[edge]])
     index = mapped.sender_tag[edges.pre[edge]].astype(np.int64) * len(RECEPTORS) + edges.receptor[edge]
     normal = np.empty(len(edge))
     for one in np.unique(index):

@@ -26,6 +26,7 @@ from chipemu.parameters import (
     base_shares,
     core_temperature,
     load_points,
+    neuron_currents,
     neuron_fields,
     nominal_charge,
     point_setting,
@@ -180,31 +181,26 @@ class Emulator(StoredWeights):
     def set_biases(self, setting: BiasSetting) -> None:
         """Tell the bias generators of every die; the state of the neurons goes on."""
         self.setting = setting
+        address, stated_at = self.mapped.address, core_temperature(self.mapped, self.points)
+        flowing = [neuron_currents(chip, setting, c, address, stated_at) for c, chip in enumerate(self.chips)]
         seeds = len(self.noise_seeds)
         for c, chip in enumerate(self.chips):
-            fields = neuron_fields(chip, self.mapped, self.points, setting, c, self.dt)
+            fields = neuron_fields(chip, self.mapped, self.points, setting, c, flowing[c], self.dt)
             self._warn_if_coarse(fields, self._silenced(c, fields))
             for field, value in fields.items():
                 padding = PADDING.get(field, 0.0)
                 self._lanes.set_field(self.state, field, slice(c * seeds, (c + 1) * seeds), value, padding)
-
         if self.mapped.device.weights == "masks":
-            self._memory.set_base_shares(self._base_shares())
+            self._memory.set_base_shares(np.repeat([base_shares(currents) for currents in flowing], seeds, axis=0))
         if self.mapped.device.delays is not None:
-            self._set_delays()
+            self._set_delays(flowing)
 
-    def _set_delays(self) -> None:
-        seconds = connection_delays(self.mapped, self._memory.edge, self.chips, self.setting, self.points)
+    def _set_delays(self, flowing: Sequence[Mapping[str, np.ndarray]]) -> None:
+        seconds = connection_delays(self.mapped, self._memory.edge, self.chips, self.setting, flowing)
         delay = np.repeat(np.rint(seconds / self.dt).astype(np.int32), len(self.noise_seeds), axis=0)
         self._memory.wiring = self._memory.wiring._replace(delay=delay)
         n_blocks = self._lanes.n_lanes // LANES
         self._transit = deepened(self._transit, self.step, int(delay.max(initial=0)) + 1, n_blocks)
-
-    def _base_shares(self) -> np.ndarray:
-        """Part of each base current in a word with all four, (run, neuron, base)."""
-        address, stated_at = self.mapped.address, core_temperature(self.mapped, self.points)
-        shares = [base_shares(chip, self.setting, c, address, stated_at) for c, chip in enumerate(self.chips)]
-        return np.repeat(np.stack(shares), len(self.noise_seeds), axis=0)
 
     def _silenced(self, c: int, fields: Mapping[int, np.ndarray]) -> np.ndarray:
         """Neurons of a die that leak more through register 2 than their positive feedback can bring, (neuron,)."""

@@ -5,6 +5,7 @@ A neuron's mismatch depends on nothing else: not on the network, the batch or th
 
 import numpy as np
 
+from chipemu.addresses import core_addresses
 from chipemu.device import DeviceSpec
 from chipemu.effects import Switches
 from chipemu.kernels.layout import STREAM_MISMATCH
@@ -23,7 +24,6 @@ PARAMETERS = (
     "I_tau_ca", "I_gain_ca", "I_w_ca", "I_ca_target", "I_recover_std", "I_strength_std",
     "I_delay", "I_delay_precise", "I_delay_mismatched",
 )  # fmt: skip
-_WHOLE_CORE = 0xFFFF  # neuron part of an address that means the core itself
 WHOLE_DIE = 0xFFFFFFFF
 
 
@@ -47,17 +47,12 @@ def parameter_index(parameter: str) -> int:
     return PARAMETERS.index(parameter)
 
 
-def core_addresses(device: DeviceSpec) -> np.ndarray:
-    """Address of every core of a die, for draws that belong to the core itself."""
-    return (np.arange(device.chip.n_cores, dtype=np.uint32) << 16) | _WHOLE_CORE
-
-
 def core_factors(device: DeviceSpec, seed: int, applied: Switches, corner: str = "TT") -> dict[str, np.ndarray]:
     """Factor on each bias from the generators of its core and its die, and the corner of its process, (core,).
 
     The median is 1 at the typical corner.
     """
-    cores = core_addresses(device)
+    cores = core_addresses(device.chip.n_cores)
     die = np.array([WHOLE_DIE], np.uint32)
     factors = {}
     for name, bias in device.biases.items():

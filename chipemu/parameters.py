@@ -138,6 +138,7 @@ def neuron_fields(
     points: Mapping[str, OperatingPoint],
     setting: BiasSetting,
     c: int,
+    flowing: Mapping[str, np.ndarray],
     dt: float,
 ) -> dict[int, np.ndarray]:
     """Kernel parameter fields of every placed neuron of one die.
@@ -145,6 +146,7 @@ def neuron_fields(
     Parameters
     ----------
     c : position of the die in ``setting``
+    flowing : (neuron,) currents of the die, see :func:`neuron_currents` [A]
     dt : time step [s]
 
     Returns
@@ -157,14 +159,14 @@ def neuron_fields(
         If a pulse is longer than ``dt``, which the charge map does not describe.
     """
     address = mapped.address
-    stated_at = core_temperature(mapped, points)
-    current = {name: value * PA for name, value in neuron_currents(chip, setting, c, address, stated_at).items()}
+    current = {name: value * PA for name, value in flowing.items()}
     const = {name: _circuit(chip, mapped, points, name, address) for name in chip.device.circuit}
     const |= {
         name: const[name] * factor for name, factor in _trimmed(chip, setting, c, address).items() if name in const
     }
     kappa = const["kappa"]
-    kelvin = np.full(len(address), chip.temperature) if chip.applied.on("temperature") else stated_at[address[:, 0]]
+    warm, stated_at = chip.applied.on("temperature"), core_temperature(mapped, points)
+    kelvin = np.full(len(address), chip.temperature) if warm else stated_at[address[:, 0]]
     u_t = thermal_voltage(kelvin) * MV
     step = dt * MS
     pulse = const["V_th"] * MV * const["C_pulse"] * PF / current["I_pulse"]
@@ -234,12 +236,11 @@ def word_current(current: Mapping[str, Any], receptor: str) -> Any:
     return current[own] if own in current else sum(current[base] for base in BASES)
 
 
-def base_shares(chip: Chip, setting: BiasSetting, c: int, address: np.ndarray, stated_at: np.ndarray) -> np.ndarray:
-    """Part of each base current in a word with all four, (neuron, base), as they flow in some neurons of one die."""
-    currents = neuron_currents(chip, setting, c, address, stated_at)
-    flowing = np.stack([currents[base] for base in BASES], axis=1)
-    total = word_current(currents, "")[:, None]
-    return np.divide(flowing, total, out=np.zeros_like(flowing), where=total > 0)
+def base_shares(flowing: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Part of each base current in a word with all four, (neuron, base), of currents that flow in some neurons."""
+    bases = np.stack([flowing[base] for base in BASES], axis=1)
+    total = word_current(flowing, "")[:, None]
+    return np.divide(bases, total, out=np.zeros_like(bases), where=total > 0)
 
 
 def design_currents(device: DeviceSpec, point: OperatingPoint) -> dict[str, float]:

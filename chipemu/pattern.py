@@ -7,6 +7,7 @@ row by row, and so do the cores of a die.
 import numpy as np
 from scipy.special import ndtri
 
+from chipemu.addresses import every_place
 from chipemu.kernels.layout import STREAM_CORRELATED, STREAM_GRADIENT, STREAM_OUTLIER
 from chipemu.mismatch import WHOLE_DIE, normals
 
@@ -44,9 +45,7 @@ def correlated(seed: int, n_cores: int, n_neurons: int, index: int, length: floa
     offset = np.arange(-margin, margin + 1)
     weight = np.exp(-((offset / length) ** 2))
     weight /= np.sqrt((weight**2).sum())
-    inside = np.arange(wide * wide, dtype=np.uint32)
-    address = (np.arange(n_cores, dtype=np.uint32)[:, None] << 16 | inside).reshape(-1)
-    field = normals(seed, address, STREAM_CORRELATED, index).reshape(n_cores, wide, wide)
+    field = normals(seed, every_place(n_cores, wide * wide), STREAM_CORRELATED, index).reshape(n_cores, wide, wide)
     field = sum(w * field[:, :, k : k + side] for k, w in enumerate(weight))
     field = sum(w * field[:, k : k + side] for k, w in enumerate(weight))
     return field.reshape(n_cores, -1)[:, :n_neurons]

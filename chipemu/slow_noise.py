@@ -22,14 +22,14 @@ import numpy as np
 
 from chipemu.chip import Chip
 from chipemu.device import Noise
-from chipemu.kernels.layout import STREAM_SLOW_START
+from chipemu.kernels.layout import STREAM_SLOW_START, WHOLE_CORE
 from chipemu.kernels.random import fill_normals
-from chipemu.kernels.slow import LANES, N_FLICKER, N_SLOW, SUPPLY, Slow
-from chipemu.temperature import ROOM
+from chipemu.kernels.slow import LANES, N_GROUPS, N_SLOW, RARER, SUPPLY, Slow
 from chipemu.units import thermal_voltage
 from chipemu.wiring import Lanes
 
 TICK = 1.6e-3  # s, or one step where that is longer
+_PER_GROUP = 2  # processes of one current that move together
 _BEYOND = 2.0  # corners reach beyond both ends of the band by this factor
 
 
@@ -41,6 +41,8 @@ def flicker_level(noise: Noise, kappa: float, temperature: float) -> float:
 def flicker_processes(noise: Noise, level: float) -> tuple[np.ndarray, np.ndarray]:
     """Time constants [s] and variances of the processes whose sum has the spectrum level / f^exponent in the band.
 
+    The fastest come first.
+
     Examples
     --------
     >>> tau, variance = flicker_processes(Noise(flicker_low=0.01, flicker_high=50.0), 1e-6)
@@ -50,9 +52,9 @@ def flicker_processes(noise: Noise, level: float) -> tuple[np.ndarray, np.ndarra
     True
     """
     exponent = noise.flicker_exponent
-    corner = np.geomspace(noise.flicker_low / _BEYOND, noise.flicker_high * _BEYOND, N_FLICKER)
+    corner = np.geomspace(noise.flicker_high * _BEYOND, noise.flicker_low / _BEYOND, _PER_GROUP * N_GROUPS)
     tau = 1 / (2 * np.pi * corner)
-    ratio = corner[1] / corner[0]
+    ratio = corner[0] / corner[1]
     area = level * np.log(ratio) * (2 * np.pi) ** (exponent - 1) * np.sin(np.pi * exponent / 2)
     return tau, area * tau ** (exponent - 1)
 
@@ -63,13 +65,17 @@ def spectrum(f: np.ndarray, tau: np.ndarray, variance: np.ndarray) -> np.ndarray
     return (4 * variance * tau / (1 + (2 * np.pi * f * tau) ** 2)).sum(-1)
 
 
+def _of_both(process: np.ndarray) -> np.ndarray:
+    """What holds for the processes of one current, for those of input and leak in the order of the kernel."""
+    return np.tile(process.reshape(N_GROUPS, _PER_GROUP), 2).ravel()
+
+
 def weights(chip: Chip) -> np.ndarray:
-    """Standard deviation in ln(current) of every process on a die, (process,): input, leak, supply."""
+    """Standard deviation in ln(current) of every process on a die, (process,) in the order of the kernel."""
     noise, circuit = chip.device.noise, chip.device.circuit
-    kelvin = chip.temperature if chip.applied.on("temperature") else ROOM
-    level = flicker_level(noise, circuit["kappa"], kelvin)
+    level = flicker_level(noise, circuit["kappa"], chip.acting_temperature)
     flicker = np.sqrt(flicker_processes(noise, level)[1]) * chip.applied.scale("flicker_noise")
-    return np.concatenate([flicker, flicker, [noise.supply_std * chip.applied.scale("supply_noise")]])
+    return np.append(_of_both(flicker), noise.supply_std * chip.applied.scale("supply_noise"))
 
 
 def build_slow(chips: Sequence[Chip], n_seeds: int, lanes: Lanes, keys: np.ndarray, dt: float, dtype: type) -> Slow:
@@ -84,9 +90,9 @@ def build_slow(chips: Sequence[Chip], n_seeds: int, lanes: Lanes, keys: np.ndarr
     weight = np.repeat([weights(chip) for chip in chips], n_seeds, 0)
     every = max(1, round(TICK / dt))
     noise = chips[0].device.noise
-    tau = flicker_processes(noise, 1.0)[0]
-    tau = np.concatenate([tau, tau, [noise.supply_tau]])
-    keep = np.exp(-every * dt / tau)
+    tau = np.append(_of_both(flicker_processes(noise, 1.0)[0]), noise.supply_tau)
+    moves = np.append(np.repeat(RARER ** np.arange(N_GROUPS), 2 * _PER_GROUP), 1)  # ticks from one to the next
+    keep = np.exp(-every * moves * dt / tau)
     n_lanes = lanes.n_lanes if weight.any() else 0
     slow = Slow(
         every=every,
@@ -108,7 +114,7 @@ def start(slow: Slow, n_waits: np.ndarray, lanes: Lanes, keys: np.ndarray) -> No
     """Draw the stationary state anew; ``n_waits`` (run,) tells the draws of a die that aged from its earlier ones."""
     if slow.state.size == 0:
         return
-    core = lanes.address | np.uint32(0xFFFF)
+    core = lanes.address | np.uint32(WHOLE_CORE)
     state = slow.state.reshape(len(keys), -1, N_SLOW, LANES)
     normal = np.empty(lanes.n_lanes)
     for run, (key_a, key_b) in enumerate(keys):

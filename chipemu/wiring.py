@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from chipemu.addresses import packed
 from chipemu.chip import Chip
 from chipemu.kernels import layout as at
 from chipemu.kernels.layout import BLOCK, LANES, N_FIELDS
@@ -31,9 +32,7 @@ class Lanes:
             used += -(-population.n // LANES) * LANES
         self.n_lanes = used
         self.address = np.full(used, 0xFFFFFFFF, np.uint32)
-        self.address[self.lane] = (mapped.address[:, 0].astype(np.uint32) << 16) | mapped.address[:, 1].astype(
-            np.uint32
-        )
+        self.address[self.lane] = packed(mapped.address)
 
     def base(self, neuron: np.ndarray) -> np.ndarray:
         """Position of the first field of some neurons in a run's state."""

@@ -11,13 +11,13 @@ from chipemu.errors import InputError
 from chipemu.figures.choice import accuracy_name, percent_by_factor
 from chipemu.figures.marks import draw_legend, n_runs_text, quartiles
 from chipemu.figures.style import CLONED, GREY, TRAINED, Look, new_axes
+from chipemu.variables import EVERYTHING, NOTHING, ONLY
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
 FACTOR = "without"
-_REAL, _PERFECT, _ONLY = "none", "all", "only:"
 _ROW = 0.26  # inch, of an effect
 
 
@@ -43,7 +43,7 @@ class EffectCosts:
 def has_effect_costs(dataset: xr.Dataset) -> bool:
     """Whether a study ran a die with all effects, one with none, and effects alone or left out."""
     held = set(map(str, dataset[FACTOR].values)) if FACTOR in dataset.dims else set()
-    return {_REAL, _PERFECT} <= held and len(held) > 2
+    return {NOTHING, EVERYTHING} <= held and len(held) > 2
 
 
 def effect_costs(dataset: xr.Dataset) -> EffectCosts:
@@ -82,10 +82,10 @@ def effect_costs(dataset: xr.Dataset) -> EffectCosts:
     name, _ = accuracy_name(dataset)
     runs = percent_by_factor(dataset, name, FACTOR)
     held = {str(value): runs.values[place].ravel() for place, value in enumerate(dataset[FACTOR].values)}
-    names = dict.fromkeys(value.removeprefix(_ONLY) for value in held if value not in (_REAL, _PERFECT))
+    names = dict.fromkeys(value.removeprefix(ONLY) for value in held if value not in (NOTHING, EVERYTHING))
     missing = np.full(runs[0].size, np.nan)
-    real, perfect = held[_REAL], held[_PERFECT]
-    alone = np.array([perfect - held.get(_ONLY + effect, missing) for effect in names])
+    real, perfect = held[NOTHING], held[EVERYTHING]
+    alone = np.array([perfect - held.get(ONLY + effect, missing) for effect in names])
     gained = np.array([held.get(effect, missing) - real for effect in names])
     order = np.argsort([-_weight(one, other) for one, other in zip(gained, alone, strict=True)], kind="stable")
     ranked = tuple(list(names)[place] for place in order)
@@ -93,7 +93,7 @@ def effect_costs(dataset: xr.Dataset) -> EffectCosts:
 
 
 def _weight(gained: np.ndarray, alone: np.ndarray) -> float:
-    """What an effect is ranked by: the gain on a real die first, then the cost alone."""
+    """What an effect is ranked by: the mean of the gain on a real die and the cost alone, of those that were run."""
     finite = [float(np.nanmedian(values)) for values in (gained, alone) if np.isfinite(values).any()]
     return float(np.mean(finite)) if finite else -np.inf
 

@@ -10,29 +10,18 @@ from chipemu.kernels import layout as at
 from chipemu.kernels.dpi import charge
 from chipemu.kernels.jit import kernel, real
 from chipemu.kernels.layout import LANES
-from chipemu.kernels.random import normal_pair, philox
+from chipemu.kernels.random import normal_pair, words_at
 from chipemu.kernels.soma import net_current
-
-_MASK = np.uint64(0xFFFFFFFF)
-# An index the compiler knows to be non-negative needs no wrap-around test on every access, which would stop packing.
-_INDEX = 0x7FFFFFFF
 
 
 @kernel
 def draw_noise(X, base, addresses, first, pair, key_a, key_b):
     """Fill the block's normals for steps 2 * pair and 2 * pair + 1 of absolute chip time."""
-    base = base & _INDEX
-    first = first & _INDEX
+    base = base & at.INDEX
+    first = first & at.INDEX
     for lane in range(LANES):
         q = base + lane
-        a, b, c, d = philox(
-            np.uint64(addresses[first + lane]),
-            pair & _MASK,
-            np.uint64(at.STREAM_NOISE),
-            pair >> np.uint64(32),
-            key_a,
-            key_b,
-        )
+        a, b, c, d = words_at(addresses[first + lane], pair, at.STREAM_NOISE, key_a, key_b)
         m0, i0 = normal_pair(a, b, X[q])
         m1, i1 = normal_pair(c, d, X[q])
         X[q + at.NORMAL * LANES] = m0
@@ -44,7 +33,7 @@ def draw_noise(X, base, addresses, first, pair, key_a, key_b):
 @kernel
 def charge_synapses(X, base, receptors):
     """Give the pulses gathered in this step to the synapses, and clear them; bit r of ``receptors`` is receptor r."""
-    base = base & _INDEX
+    base = base & at.INDEX
     zero = real(0.0, X[base])
     for receptor in range(at.N_RECEPTORS):
         if receptors & (1 << receptor):
@@ -67,7 +56,7 @@ def advance(X, base, half, i0, y_floor):
     zero = real(0.0, X[base])
     one = real(1.0, zero)
     halved = real(0.5, zero)
-    base = base & _INDEX
+    base = base & at.INDEX
     noise = at.NORMAL + 2 * (half & 1)
     for lane in range(LANES):
         q = base + lane
@@ -131,5 +120,6 @@ def advance(X, base, half, i0, y_floor):
         X[q + at.SPIKE_FRACTION * LANES] = when
     total = np.int32(0)
     for lane in range(LANES):
-        total += np.int32(X[base + at.SPIKE * LANES + lane])
+        # kept in 32 bits: a sum that widens would not be packed
+        total = np.int32(total + np.int32(X[base + at.SPIKE * LANES + lane]))
     return total

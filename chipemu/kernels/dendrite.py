@@ -29,14 +29,12 @@ SHAPED, REGULATED = 1, 2
 # receptors that have a dendrite of their own: AMPA and NMDA
 DENDRITES = 2
 _DENDRITE_BITS = (1 << DENDRITES) - 1
-# An index the compiler knows to be non-negative needs no wrap-around test on every access, which would stop packing.
-_INDEX = 0x7FFFFFFF
 
 
 @kernel
 def charge_dendrites(X, base, receptors):
     """Give the pulses of AMPA and NMDA to both DPIs of their dendrite; returns the bits of the other receptors."""
-    base = base & _INDEX
+    base = base & at.INDEX
     zero = real(0.0, X[base])
     for receptor in range(DENDRITES):
         if receptors & (1 << receptor):
@@ -65,7 +63,7 @@ def _seen(e, i, alpha, drive, i0):
 @kernel
 def shape_dendrites(X, base, i0):
     """One step of both DPIs of AMPA and NMDA, and what the soma sees of them at its start and its end."""
-    base = base & _INDEX
+    base = base & at.INDEX
     zero = real(0.0, X[base])
     one = real(1.0, zero)
     for receptor in range(DENDRITES):
@@ -98,7 +96,7 @@ def _moved(ln_gain, rest, move, limit):
 @kernel
 def regulate(X, base, i0):
     """One step of the calcium DPI, and of the gains of AMPA and NMDA that follow it."""
-    base = base & _INDEX
+    base = base & at.INDEX
     one = real(1.0, X[base])
     for lane in range(LANES):
         q = base + lane

@@ -26,7 +26,7 @@ class Depression(NamedTuple):
     last: np.ndarray  # (r, d) int64, absolute step of the last event
 
 
-@kernel
+@kernel(inline=True)
 def strength(X, e, lane, amplitude, depression, run, step):
     """Amplitude that an event at absolute ``step`` delivers through connection ``e``, whose neuron is at ``lane``."""
     if depression.place.size == 0 or depression.place[e] < 0:

@@ -21,30 +21,27 @@ def _exp32(x):
     k = np.float32(x * np.float32(1.442695041) + np.float32(12582912.0)) - np.float32(12582912.0)
     # ln2 in two parts: the first has few bits, so that k times it is exact
     r = (x - k * np.float32(0.693359375)) + k * np.float32(2.12194440e-4)
-    p = np.float32(1 / 5040)
-    p = p * r + np.float32(1 / 720)
-    p = p * r + np.float32(1 / 120)
-    p = p * r + np.float32(1 / 24)
-    p = p * r + np.float32(1 / 6)
-    p = p * r + np.float32(0.5)
-    p = p * r + np.float32(1.0)
-    p = p * r + np.float32(1.0)
+    # pairs of terms side by side (Estrin): the chain of operations that wait for each other is half as long
+    r2 = r * r
+    low = (r + np.float32(1.0)) + r2 * (r * np.float32(1 / 6) + np.float32(0.5))
+    high = (r * np.float32(1 / 120) + np.float32(1 / 24)) + r2 * (r * np.float32(1 / 5040) + np.float32(1 / 720))
+    p = low + r2 * r2 * high
     return p * float32_from_bits((np.int32(k) + np.int32(127)) << np.int32(23))
 
 
 @kernel
 def _log32(x):
     # x = 2^e m, m in [sqrt(1/2), sqrt(2)); ln m = 2 atanh(z), z = (m-1)/(m+1), |z| < 0.172
-    i = bits32(x) - np.int32(0x3F3504F3)
-    e = i >> np.int32(23)
-    m = float32_from_bits((i & np.int32(0x007FFFFF)) + np.int32(0x3F3504F3))
+    # integers are kept in 32 bits: Numba widens sums and shifts, and half as many lanes would go at once
+    i = np.int32(bits32(x) - np.int32(0x3F3504F3))
+    e = np.int32(i >> np.int32(23))
+    m = float32_from_bits(np.int32((i & np.int32(0x007FFFFF)) + np.int32(0x3F3504F3)))
     z = (m - np.float32(1.0)) / (m + np.float32(1.0))
     w = z * z
-    p = np.float32(2 / 9)
-    p = p * w + np.float32(2 / 7)
-    p = p * w + np.float32(2 / 5)
-    p = p * w + np.float32(2 / 3)
-    p = p * w + np.float32(2.0)
+    w2 = w * w
+    low = np.float32(2.0) + w * np.float32(2 / 3)
+    high = np.float32(2 / 5) + w * np.float32(2 / 7) + w2 * np.float32(2 / 9)
+    p = low + w2 * high
     return p * z + np.float32(e) * np.float32(0.6931471806)
 
 
@@ -53,19 +50,12 @@ def _half_turn32(t):
     # sine and cosine of pi t, t in [-1/2, 1/2]: Taylor in (pi t)^2
     a = t * np.float32(3.14159265)
     w = a * a
-    s = np.float32(-1 / 39916800)
-    s = s * w + np.float32(1 / 362880)
-    s = s * w + np.float32(-1 / 5040)
-    s = s * w + np.float32(1 / 120)
-    s = s * w + np.float32(-1 / 6)
-    s = s * w + np.float32(1.0)
-    c = np.float32(1 / 479001600)
-    c = c * w + np.float32(-1 / 3628800)
-    c = c * w + np.float32(1 / 40320)
-    c = c * w + np.float32(-1 / 720)
-    c = c * w + np.float32(1 / 24)
-    c = c * w + np.float32(-0.5)
-    c = c * w + np.float32(1.0)
+    w2 = w * w
+    w4 = w2 * w2
+    s = (np.float32(1.0) + w * np.float32(-1 / 6)) + w2 * (np.float32(1 / 120) + w * np.float32(-1 / 5040))
+    s = s + w4 * (np.float32(1 / 362880) + w * np.float32(-1 / 39916800))
+    c = (np.float32(1.0) + w * np.float32(-0.5)) + w2 * (np.float32(1 / 24) + w * np.float32(-1 / 720))
+    c = c + w4 * ((np.float32(1 / 40320) + w * np.float32(-1 / 3628800)) + w2 * np.float32(1 / 479001600))
     return a * s, c
 
 

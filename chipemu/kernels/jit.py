@@ -45,17 +45,22 @@ def cache_folder() -> str:
     return str(Path(root) / "chipemu" / f"kernels-{kernel_hash()}")
 
 
-def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False, inline: bool = False) -> Any:
+def kernel(
+    function: Callable[..., Any] | None = None, *, parallel: bool = False, inline: bool = False, allocates: bool = False
+) -> Any:
     """Compile a function of arrays, floats and ints with the settings every kernel shares.
 
     ``inline`` copies the function into its callers, where a call left standing would keep a loop from being packed.
+    Only a kernel that ``allocates`` arrays, or a parallel one, counts references: every array of every tuple would be
+    counted up and down, atomically, at every call, which costs more than an event.
     """
     if function is None:
-        return lambda wrapped: kernel(wrapped, parallel=parallel, inline=inline)
+        return lambda wrapped: kernel(wrapped, parallel=parallel, inline=inline, allocates=allocates)
     user_folder = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = cache_folder()  # read once, while decorating; restored for the user's own functions
     try:
         options = {"cache": True, "error_model": "numpy", "fastmath": _FASTMATH, "parallel": parallel}
+        options["_nrt"] = allocates or parallel
         return numba.njit(**options, inline="always" if inline else "never")(function)
     finally:
         numba.config.CACHE_DIR = user_folder

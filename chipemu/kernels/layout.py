@@ -8,6 +8,11 @@ Units inside kernels: pA, ms, pF, mV.  Log-membrane ``Y`` is ln(I_mem / 1 pA), s
 """
 
 LANES = 16
+INDEX = 0x7FFFFFFF
+"""An index masked with it is known to be non-negative: the compiler leaves out the test for wrap-around on every
+access, which would stop packing."""
+WHOLE_CORE = 0xFFFF
+"""Neuron part of an address that means the core itself."""
 
 # --- state ------------------------------------------------------------------------------------------------
 I_SYN = 0  # 4 fields: DPI output current of AMPA, NMDA, GABA_A, GABA_B [pA]

@@ -15,7 +15,7 @@ import numpy as np
 from chipemu.kernels import layout as at
 from chipemu.kernels.jit import kernel
 from chipemu.kernels.layout import LANES
-from chipemu.kernels.random import philox, uniform
+from chipemu.kernels.random import uniform, words_at
 from chipemu.kernels.store import CAPACITOR, die_time, move, write
 
 
@@ -34,24 +34,20 @@ class Plastic(NamedTuple):
     writes: np.ndarray  # (r) int64, code changes
 
 
-@kernel
+@kernel(inline=True)
 def drawn_step(X, plastic, run, p, step, key_a, key_b):
     """Step of the code, -1, 0 or 1, that the neuron's feedback current draws for synapse ``p`` in absolute step."""
     q = plastic.lane[p]
     rule = plastic.rule
     floor = plastic.floor[run]
     feedback = np.float64(X[q + at.NMDA * LANES]) - floor - rule[0] * (np.float64(X[q + at.GABA_A * LANES]) - floor)
-    now = np.uint64(step)
-    mask = np.uint64(0xFFFFFFFF)
-    word = philox(
-        np.uint64(plastic.address[p]), now & mask, np.uint64(at.STREAM_PLASTIC), now >> np.uint64(32), key_a, key_b
-    )
+    word = words_at(plastic.address[p], np.uint64(step), at.STREAM_PLASTIC, key_a, key_b)
     if uniform(word[0], rule[0]) < plastic.rate[run, p] * abs(feedback):
         return 1 if feedback > 0 else -1
     return 0
 
 
-@kernel
+@kernel(inline=True)
 def step_code(X, plastic, run, p, step, key_a, key_b):
     """One stochastic update of a code at a presynaptic event."""
     before = plastic.code[run, p]

@@ -50,6 +50,12 @@ def philox(c0, c1, c2, c3, k0, k1):
     return c0, c1, c2, c3
 
 
+@kernel(inline=True)
+def words_at(address, time, stream, key_a, key_b):
+    """Four words that belong to an address at an absolute time (uint64), of one stream (see ``layout``)."""
+    return philox(np.uint64(address), time & _MASK, np.uint64(stream), time >> _HALF, key_a, key_b)
+
+
 @kernel
 def uniform(word, like):
     """A uniform number in (0, 1] from the upper 24 bits of a word; never 0, so that its logarithm exists."""
@@ -64,6 +70,19 @@ def normal_pair(word_a, word_b, like):
     two = real(2.0, like)
     # angle 2 pi t from the half angle: cos = 1 - 2 sin^2, sin = 2 sin cos
     return radius * (real(1.0, like) - two * sine * sine), radius * two * sine * cosine
+
+
+@kernel(inline=True)
+def _fixed_words(address, stream, index, key_a, key_b):
+    # words of an address that no time changes
+    return philox(
+        np.uint64(address),
+        np.uint64(index),
+        np.uint64(stream),
+        np.uint64(0),
+        np.uint64(key_a) & _MASK,
+        np.uint64(key_b) & _MASK,
+    )
 
 
 @kernel
@@ -83,14 +102,7 @@ def fill_normals(addresses, stream, index, key_a, key_b, out):
     """
     like = out[0]
     for i in range(addresses.size):
-        word = philox(
-            np.uint64(addresses[i]),
-            np.uint64(index),
-            np.uint64(stream),
-            np.uint64(0),
-            np.uint64(key_a) & _MASK,
-            np.uint64(key_b) & _MASK,
-        )
+        word = _fixed_words(addresses[i], stream, index, key_a, key_b)
         out[i] = normal_pair(word[0], word[1], like)[0]
 
 
@@ -99,12 +111,5 @@ def fill_uniforms(addresses, stream, index, key_a, key_b, out):
     """Uniform numbers in (0, 1] for an array of addresses; parameters as for `fill_normals`."""
     like = out[0]
     for i in range(addresses.size):
-        word = philox(
-            np.uint64(addresses[i]),
-            np.uint64(index),
-            np.uint64(stream),
-            np.uint64(0),
-            np.uint64(key_a) & _MASK,
-            np.uint64(key_b) & _MASK,
-        )
+        word = _fixed_words(addresses[i], stream, index, key_a, key_b)
         out[i] = uniform(word[0], like)

@@ -16,7 +16,7 @@ from chipemu.kernels import layout as at
 from chipemu.kernels.block import advance, charge_synapses, draw_noise
 from chipemu.kernels.dendrite import REGULATED, SHAPED, charge_dendrites, regulate, shape_dendrites
 from chipemu.kernels.depression import strength
-from chipemu.kernels.jit import kernel
+from chipemu.kernels.jit import kernel, real
 from chipemu.kernels.layout import BLOCK, LANES
 from chipemu.kernels.plastic import step_cell, step_code
 from chipemu.kernels.slow import move_slow
@@ -70,7 +70,7 @@ class Clock(NamedTuple):
     noise: bool
 
 
-@kernel
+@kernel(inline=True)
 def _deliver(X, sender, wiring, amplitude, depression, run, step, touched):
     for e in range(wiring.offset[sender], wiring.offset[sender + 1]):
         t = wiring.target[e]
@@ -80,14 +80,14 @@ def _deliver(X, sender, wiring, amplitude, depression, run, step, touched):
         X[t] += strength(X, e, t - (at.PULSE + receptor) * LANES, amplitude, depression, run, step)
 
 
-@kernel
+@kernel(inline=True)
 def _deliver_codes(X, sender, plastic, run, step, key_a, key_b, touched):
     # the synapse is read first and learns after: an event never sees its own update
     for p in range(plastic.offset[sender], plastic.offset[sender + 1]):
         lane = plastic.lane[p]
         code = plastic.code[run, p]
         receptor = at.AMPA if code > 0 else at.GABA_B
-        X[lane + (at.PULSE + receptor) * LANES] += abs(code) * plastic.word[run, p]
+        X[lane + (at.PULSE + receptor) * LANES] += real(abs(code), X[lane]) * plastic.word[run, p]
         touched[lane // BLOCK] |= 1 << receptor
         if plastic.learn[run] != 0:
             step_code(X, plastic, run, p, step, key_a, key_b)
@@ -105,7 +105,9 @@ def _deliver_cells(X, sender, plastic, store, run, step, key_a, key_b, touched):
             step_cell(X, plastic, store, run, p, step, key_a, key_b)
 
 
-@kernel
+# What hands an event on is copied into its caller: a call would pass every array of every tuple by value, which costs
+# more than the event.
+@kernel(inline=True)
 def _deliver_plastic(X, sender, plastic, store, run, step, key_a, key_b, touched):
     if store.kind == CODE:
         _deliver_codes(X, sender, plastic, run, step, key_a, key_b, touched)
@@ -113,7 +115,7 @@ def _deliver_plastic(X, sender, plastic, store, run, step, key_a, key_b, touched
         _deliver_cells(X, sender, plastic, store, run, step, key_a, key_b, touched)
 
 
-@kernel
+@kernel(inline=True)
 def _arrive(X, sender, wiring, amplitude, plastic, store, depression, transit, run, step, key_a, key_b, touched):
     if transit.pulse.shape[1] > 1:
         delay_pulses(X, sender, wiring, amplitude, depression, transit, run, step, touched)
@@ -122,7 +124,7 @@ def _arrive(X, sender, wiring, amplitude, plastic, store, depression, transit, r
     _deliver_plastic(X, sender, plastic, store, run, step, key_a, key_b, touched)
 
 
-@kernel
+@kernel(inline=True)
 def _send(
     X, sender, fraction, wiring, amplitude, plastic, store, depression, transit, run, step, key_a, key_b, touched
 ):
@@ -138,8 +140,6 @@ def _send(
 @kernel
 def _arrive_held(X, wiring, amplitude, plastic, store, depression, transit, run, step, key_a, key_b, touched):
     row = step % transit.held.shape[1]
-    if transit.n_held[run, row] == 0:
-        return
     transit.n_held[run, row] = 0
     for sender in range(transit.held.shape[2]):
         for _ in range(transit.held[run, row, sender]):
@@ -149,11 +149,10 @@ def _arrive_held(X, wiring, amplitude, plastic, store, depression, transit, run,
 
 @kernel
 def _run_die(
-    X, pending, addresses, run, clock, keys, floor, slow, wiring, amplitude, events, plastic, store, features,
+    X, pending, touched, addresses, run, clock, keys, floor, slow, wiring, amplitude, events, plastic, store, features,
     depression, transit, spikes, probes,
 ):  # fmt: skip
     n_blocks = X.size // BLOCK
-    touched = np.zeros(n_blocks, np.int64)
     key_a = keys[0]
     key_b = keys[1]
     cursor = events.offset[run]
@@ -163,7 +162,7 @@ def _run_die(
         step = clock.first_step[run] + k
         if transit.pulse.shape[1] > 1:
             deliver_pulses(X, transit, run, step, touched)
-        if transit.held.shape[1] > 1:
+        if transit.n_held[run, step % transit.n_held.shape[1]] > 0:
             _arrive_held(X, wiring, amplitude, plastic, store, depression, transit, run, step, key_a, key_b, touched)
         while cursor < events.offset[run + 1] and events.step[cursor] == k:
             _send(
@@ -235,9 +234,10 @@ def run_dies(
     depression : connections whose events find less than their whole weight
     transit : events and pulses on their way, part of the state
     """
+    touched = np.zeros((X.shape[0], X.shape[1] // BLOCK), np.int64)
     for run in prange(X.shape[0]):
         if clock.active[run]:
             _run_die(
-                X[run], pending[run], addresses, run, clock, keys[run], floor[run], slow,
+                X[run], pending[run], touched[run], addresses, run, clock, keys[run], floor[run], slow,
                 wiring, amplitude[run], events, plastic, store, features, depression, transit, spikes, probes,
             )  # fmt: skip

@@ -9,7 +9,7 @@ STREAM_POISSON = 5
 ON_GRID = 1e-6  # steps; a spike this little before a step belongs to it, whatever the rounding of its interval
 
 
-@kernel
+@kernel(allocates=True)
 def regular_trains(rate, phase, n_steps, dt, capacity, step, source, count):
     """Events of regular trains for every run, sorted by step.
 

@@ -16,14 +16,13 @@ import numpy as np
 from chipemu.kernels import layout as at
 from chipemu.kernels.elementary import exp, log
 from chipemu.kernels.jit import kernel, real
-from chipemu.kernels.random import normal_pair, philox
+from chipemu.kernels.random import normal_pair, philox, words_at
 
 CODE, PAIR, CAPACITOR = 0, 1, 2
 WRITTEN, EXPONENT, DEVIATE = 0, 1, 2  # of a conductance; a capacitor holds its voltage in WRITTEN of side 0
 LEAK, REFRESH, THRESHOLD, TOP = 0, 1, 2, 3  # of a capacitor: code steps a second, code steps a second, code, code
 
 _MASK = np.uint64(0xFFFFFFFF)
-_HALF = np.uint64(32)
 
 
 class Store(NamedTuple):
@@ -124,7 +123,7 @@ def read_pair(store, run, p, code, address, step, key_a, key_b):
             growth = math.sqrt(log_time + log(real(store.time[1] / (2.0 * store.time[2]), like)))
         # the moment in steps of the die's life: a reading after an idle time is another one
         when = np.uint64(step + np.int64(store.idle[run] / store.time[0]))
-        words = philox(np.uint64(address), when & _MASK, np.uint64(at.STREAM_READ), when >> _HALF, key_a, key_b)
+        words = words_at(address, when, at.STREAM_READ, key_a, key_b)
         a, b = normal_pair(words[0], words[1], like)
         up += (store.read[run, plus, 0] + store.read[run, plus, 1] * up) * growth * a
         down += (store.read[run, minus, 0] + store.read[run, minus, 1] * down) * growth * b

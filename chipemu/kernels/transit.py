@@ -25,11 +25,10 @@ from chipemu.kernels.depression import strength
 from chipemu.kernels.elementary import log
 from chipemu.kernels.jit import kernel
 from chipemu.kernels.layout import BLOCK, LANES, N_RECEPTORS
-from chipemu.kernels.random import philox, uniform
+from chipemu.kernels.random import uniform, words_at
 
 LOST = -1
 LONGEST = 17.4  # of t_held / jitter: -ln of the smallest uniform number, 2^-25
-_MASK = np.uint64(0xFFFFFFFF)
 _PULSES = N_RECEPTORS * LANES  # of a block
 _BEFORE_NEXT = 1.0 - 2.0**-24  # a fraction of 1 is the end of its step, not the start of the next
 
@@ -46,17 +45,14 @@ class Transit(NamedTuple):
     receptors: np.ndarray  # (r, l, b) int64, bit of each receptor that has any
 
 
-@kernel
+@kernel(inline=True)
 def steps_held(transit, run, sender, step, fraction, key_a, key_b):
     """Steps by which the arbiter holds an event back, or ``LOST``.
 
     Keyed by sender and time: events of one sender in one step share their fate. Where in its step an input was sent is
     not known (``fraction`` < 0) and drawn.
     """
-    now = np.uint64(step)
-    a, b, c, _ = philox(
-        np.uint64(transit.address[sender]), now & _MASK, np.uint64(at.STREAM_EVENT), now >> np.uint64(32), key_a, key_b
-    )
+    a, b, c, _ = words_at(transit.address[sender], np.uint64(step), at.STREAM_EVENT, key_a, key_b)
     like = transit.loss[run]
     if uniform(a, like) <= transit.loss[run]:
         return LOST
@@ -64,7 +60,7 @@ def steps_held(transit, run, sender, step, fraction, key_a, key_b):
     return math.floor(sent - transit.jitter[run] * log(uniform(b, like)))
 
 
-@kernel
+@kernel(inline=True)
 def hold_back(transit, run, sender, due):
     """Let an event wait until absolute step ``due``."""
     row = due % transit.held.shape[1]

@@ -12,6 +12,7 @@ from chipemu.ageing import OLDEST
 from chipemu.effects import EFFECTS, GROUPS, all_but
 from chipemu.errors import InputError, UnknownNameError, shorten
 from chipemu.transistor import CORNERS, MISMATCH_MODELS
+from chipemu.variables import EVERYTHING, NOTHING, ONLY
 
 # A fixed order of factors, outermost first: a study does not change when its file is sorted differently.
 FACTOR_ORDER = (
@@ -30,7 +31,7 @@ FACTOR_ORDER = (
     "target_rate",
 )
 HEAD_FACTORS = ("task", "device", "where")
-NOTHING, EVERYTHING, ONLY, EACH = "none", "all", "only:", "each"
+EACH = "each"
 
 
 def effects_of(text: str) -> tuple[str, ...]:
@@ -194,10 +195,13 @@ class Factors(_Table):
 
 
 class Lengths(_Table):
-    """The table `[budget]`: how long training is."""
+    """The table `[budget]`: how long training is, and how many of its images are compared; see `learning.Budget`."""
 
     presentations: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     checkpoints: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    validation: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    finalists: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    average: Annotated[int, Field(ge=0, le=10_000)] | None = None
     window: _Time | None = None
 
 

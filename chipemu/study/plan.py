@@ -43,7 +43,7 @@ class PointSettings:
     seed : int
         Seed of the study.
     budget : FrozenMap
-        `presentations`, `checkpoints` and `window` [s], where the study gives them.
+        Counts of `learning.train.Budget`, and `window` [s], where the study gives them.
     """
 
     index: int

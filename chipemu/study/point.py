@@ -14,6 +14,8 @@ from chipemu.study.plan import PointSettings
 
 # Factors that scale effects, and the group of effects that each scales.
 _SCALED = {"mismatch_scale": "mismatch", "noise_scale": "noise"}
+# Counts of the budget that a study may set.
+_COUNTS = ("presentations", "checkpoints", "validation", "finalists", "average")
 # Factors that are settings of the same name.
 _AS_GIVEN = ("mismatch_model", "corner", "temperature", "age", "eta", "levels")
 
@@ -90,7 +92,7 @@ def _length(point: PointSettings) -> dict:
     """Budget and schedule of an experiment; what the study leaves open stays as usual for the task."""
     budget, schedule = usual(point.task)
     given = point.budget
-    counts = {name: given[name] for name in ("presentations", "checkpoints") if name in given}
+    counts = {name: given[name] for name in _COUNTS if name in given}
     phases = {"decide": given["window"]} if "window" in given else {}
     if "target_rate" in point.values:
         phases["target_rate"] = point.values["target_rate"]

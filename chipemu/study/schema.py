@@ -14,7 +14,8 @@ from chipemu.effect_sizes import effects_of
 from chipemu.effects import EFFECTS
 from chipemu.errors import InputError, StudyFileError
 from chipemu.frozen_map import FrozenMap
-from chipemu.study.form import EACH, FACTOR_ORDER, HEAD_FACTORS, ONLY, StudyFile
+from chipemu.study.form import EACH, FACTOR_ORDER, HEAD_FACTORS, StudyFile
+from chipemu.variables import ONLY
 
 # The text of a study is kept inside its result, where HDF5 allows an attribute 64 kB.
 MAX_STUDY_BYTES = 50_000
@@ -41,7 +42,7 @@ class Study:
     split : {"validation", "test"}
         Split that is reported.
     budget : FrozenMap
-        `presentations`, `checkpoints` and `window` [s], where given.
+        Counts of `learning.train.Budget`, and `window` [s], where given.
     hash : str
         Of the content: independent of layout and comments.
     text : str

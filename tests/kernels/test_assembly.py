@@ -18,7 +18,7 @@ REAL, INDEX = numba.float32, numba.int64
 # operations and about 50 more in the dense pass.
 PASSES = [
     (advance, (INDEX, REAL, REAL), 100),
-    (charge_dendrites, (INDEX,), 200),
+    (charge_dendrites, (INDEX,), 150),
     (shape_dendrites, (REAL,), 30),
     (regulate, (REAL,), 8),
 ]

@@ -7,10 +7,11 @@ from test_study_run import TEXT
 
 from chipemu.errors import CapacityError
 from chipemu.learning.settings import Settings, usual
+from chipemu.learning.train import Budget
 from chipemu.study import parse_study, points, units
 from chipemu.study.point import experiment, run_point
 
-BUDGET = '[budget]\npresentations = 7\ncheckpoints = 2\nwindow = "50 ms"\n'
+BUDGET = '[budget]\npresentations = 7\ncheckpoints = 2\nvalidation = 9\nfinalists = 1\naverage = 2\nwindow = "50 ms"\n'
 
 
 def _points(lines, text=TEXT):
@@ -48,7 +49,9 @@ def test_point_without_factors_is_the_usual_experiment():
         (
             BUDGET,
             {
-                "budget": replace(usual("binary")[0], presentations=7, checkpoints=2),
+                "budget": replace(
+                    usual("binary")[0], presentations=7, checkpoints=2, validation=9, finalists=1, average=2
+                ),
                 "schedule": replace(usual("binary")[1], decide=0.05),
             },
         ),
