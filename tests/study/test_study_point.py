@@ -7,7 +7,6 @@ from test_study_run import TEXT
 
 from chipemu.errors import CapacityError
 from chipemu.learning.settings import Settings, usual
-from chipemu.learning.train import Budget
 from chipemu.study import parse_study, points, units
 from chipemu.study.point import experiment, run_point
 
