@@ -33,7 +33,12 @@ def size_text(device: DeviceSpec, effect: str) -> str:
     stored = _store_sizes(device)
     if effect in stored:
         return stored[effect]
-    return NONE if effect == "bias_quantisation" and not device.generators else "on"
+    present = {
+        "bias_quantisation": bool(device.generators),
+        # a device whose cores and neurons are alike has nothing to be tuned
+        "calibration": any((*device.mismatch.between_cores.values(), *device.mismatch.between_dies.values())),
+    }
+    return "on" if present.get(effect, True) else NONE
 
 
 def effects_of(device: DeviceSpec) -> tuple[str, ...]:
@@ -43,7 +48,7 @@ def effects_of(device: DeviceSpec) -> tuple[str, ...]:
     --------
     >>> from chipemu.device import load_device
     >>> effects_of(load_device("ideal"))
-    ('temperature', 'calibration')
+    ('temperature',)
     """
     return tuple(name for name in EFFECTS if size_text(device, name) != NONE)
 

@@ -3,7 +3,6 @@
 One emulator holds many runs (every die with every noise seed) and advances them in one compiled call.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -28,8 +27,10 @@ from chipemu.parameters import (
     load_points,
     neuron_currents,
     neuron_fields,
+    neuron_temperature,
     nominal_charge,
     point_setting,
+    warn_if_coarse,
 )
 from chipemu.power import warn_if_busy
 from chipemu.recording import Window, build_dataset, chosen_neurons, probe_fields, probe_values
@@ -186,7 +187,7 @@ class Emulator(StoredWeights):
         seeds = len(self.noise_seeds)
         for c, chip in enumerate(self.chips):
             fields = neuron_fields(chip, self.mapped, self.points, setting, c, flowing[c], self.dt)
-            self._warn_if_coarse(fields, self._silenced(c, fields))
+            warn_if_coarse(fields, self._silenced(c, fields), self.dt)
             for field, value in fields.items():
                 padding = PADDING.get(field, 0.0)
                 self._lanes.set_field(self.state, field, slice(c * seeds, (c + 1) * seeds), value, padding)
@@ -208,15 +209,6 @@ class Emulator(StoredWeights):
             return np.zeros(self.mapped.n_neurons, bool)
         core, neuron = self.mapped.address.T
         return self.setting.second_leak[c, core, neuron] & (fields[at.I_TAU] > fields[at.FB_GAIN])
-
-    def _warn_if_coarse(self, fields: Mapping[int, np.ndarray], silenced: np.ndarray) -> None:
-        rate = float(np.max((fields[at.STEP_PER_CHARGE] * fields[at.I_TAU])[~silenced], initial=0.0))
-        if rate > 0.1:
-            warnings.warn(
-                f"time step {show(self.dt, 's')} is {rate:.2g} of the shortest membrane time constant; rates are "
-                "accurate to 1 % below 0.1. Take a shorter dt or a longer time constant",
-                stacklevel=3,
-            )
 
     def inject(self, on: bool) -> None:
         """Let the feedback receptors (NMDA, GABA_A) act on the somata, or only be sensed (an ablation)."""
@@ -375,14 +367,14 @@ class Emulator(StoredWeights):
 
     def _probe(self, name: str, sampled: dict[int, np.ndarray], neurons: np.ndarray) -> np.ndarray:
         circuit = self.mapped.device.circuit
-        per_log = np.array([thermal_voltage(chip.temperature) / circuit["kappa"] for chip in self.chips])
+        kelvin = np.stack([neuron_temperature(chip, self.mapped, self.points)[neurons] for chip in self.chips])
         return probe_values(
             name,
             sampled,
             lambda field: self._lanes.fields(self.state, field)[:, neurons].astype(float),
             circuit["I0"] * PA,
             self._floor[:, 0].astype(float),
-            np.repeat(per_log, len(self.noise_seeds)),
+            np.repeat(thermal_voltage(kelvin) / circuit["kappa"], len(self.noise_seeds), axis=0),
         )
 
     def attributes(self) -> dict[str, object]:

@@ -3,6 +3,7 @@
 The one place where SI meets kernel units (pA, ms, pF, mV), below everything a user sees.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,6 +87,12 @@ def core_temperature(mapped: MappedNetwork, points: Mapping[str, OperatingPoint]
     return np.array([ROOM if point is None else points[point].temperature for point in mapped.core_point])
 
 
+def neuron_temperature(chip: Chip, mapped: MappedNetwork, points: Mapping[str, OperatingPoint]) -> np.ndarray:
+    """Temperature at which each placed neuron works [K], (neuron,): the die's, or its point's with the effect off."""
+    stated_at = core_temperature(mapped, points)[mapped.address[:, 0]]
+    return np.full_like(stated_at, chip.temperature) if chip.applied.on("temperature") else stated_at
+
+
 def neuron_currents(
     chip: Chip, setting: BiasSetting, c: int, address: np.ndarray, stated_at: np.ndarray
 ) -> dict[str, np.ndarray]:
@@ -165,9 +172,7 @@ def neuron_fields(
         name: const[name] * factor for name, factor in _trimmed(chip, setting, c, address).items() if name in const
     }
     kappa = const["kappa"]
-    warm, stated_at = chip.applied.on("temperature"), core_temperature(mapped, points)
-    kelvin = np.full(len(address), chip.temperature) if warm else stated_at[address[:, 0]]
-    u_t = thermal_voltage(kelvin) * MV
+    u_t = thermal_voltage(neuron_temperature(chip, mapped, points)) * MV
     step = dt * MS
     pulse = const["V_th"] * MV * const["C_pulse"] * PF / current["I_pulse"]
     if np.any(pulse > step * (1 + 1e-9)):
@@ -220,6 +225,17 @@ def _noise_fields(chip, fields, const, u_t, step) -> dict[int, np.ndarray]:
         at.OU_KEEP: np.full_like(rate, keep),
         at.OU_KICK: np.full_like(rate, spread * np.sqrt(1 - keep**2)),
     }
+
+
+def warn_if_coarse(fields: Mapping[int, np.ndarray], silenced: np.ndarray, dt: float) -> None:
+    """Warn where the time step [s] is long beside the membrane of some neuron that is not silenced (neuron,)."""
+    rate = float(np.max((fields[at.STEP_PER_CHARGE] * fields[at.I_TAU])[~silenced], initial=0.0))
+    if rate > 0.1:
+        warnings.warn(
+            f"time step {show(dt, 's')} is {rate:.2g} of the shortest membrane time constant; rates are accurate to "
+            "1 % below 0.1. Take a shorter dt or a longer time constant",
+            stacklevel=4,
+        )
 
 
 PADDING: dict[int, float] = {

@@ -63,10 +63,10 @@ def probe_values(
     parameter : callable, field -> (run, probe_neuron) parameter in kernel units
     i0 : current at V_mem = 0, the leakage floor at 25 degC [pA]
     floor : (run,) leakage floor of each die at its temperature [pA]
-    volt_per_log : (run,) U_T / kappa [V]
+    volt_per_log : (run, probe_neuron) U_T / kappa [V]
     """
     if name == "V_mem":
-        return volt_per_log[:, None, None] * (sampled[at.Y] - np.log(i0))
+        return volt_per_log[..., None] * (sampled[at.Y] - np.log(i0))
     if name == "I_mem":
         return np.exp(sampled[at.Y]) * 1e-12
     if name == "I_fb":

@@ -13,6 +13,7 @@ from chipemu.mapping import map_network
 from chipemu.network import Network
 from chipemu.recording import PROBES
 from chipemu.stimulus import EventList, regular
+from chipemu.units import thermal_voltage
 from chipemu.validation.testbench import bench, cells, dies, set_dc, silence
 
 DT = 1e-4
@@ -286,3 +287,15 @@ def test_a_long_pulse_names_its_bias(device):
     slow = dataclasses.replace(point, biases={**point.biases, "PULSE_PWLK_P": 1e-9})
     with pytest.raises(InputError, match=r"pulse width of 350 us .* longer than the time step 100 us; .*PULSE_PWLK_P"):
         bench(cells(device, slow, 1), slow, dies(device, slow, [0]))
+
+
+def test_a_voltage_is_that_of_the_temperature_at_which_its_neuron_works(device):
+    point, volt_per_log = load_point("mismatch-fit", device), {}
+    for effect in ((), ("temperature",)):
+        chips = dies(device, point, (1,), effect, warmer=40.0)
+        emulator = bench(cells(device, point, 1), point, chips, dc=[100e-12])
+        recording = emulator.run(silence(emulator, 0.05), 0.05, ("V_mem", "I_mem"), every=0.05)
+        log_ratio = np.log(recording.I_mem.values / device.circuit["I0"])
+        volt_per_log[effect] = (recording.V_mem.values / log_ratio).item() * device.circuit["kappa"]
+    assert volt_per_log[()] == pytest.approx(thermal_voltage(point.temperature), rel=1e-9)
+    assert volt_per_log[("temperature",)] == pytest.approx(thermal_voltage(point.temperature + 40), rel=1e-9)

@@ -11,12 +11,18 @@ import numpy as np
 
 from chipemu.calibration.nominal import Nominal, Trials
 from chipemu.calibration.quantities import QUANTITIES
+from chipemu.device import DeviceSpec
 from chipemu.parameters import BiasSetting, generate
 
 REGISTERS = ("IF_TAU1_N", "IF_TAU2_N")
 # ln(second / first) that is tried; both generators have their own factor on a core, which the range must span
 _RATIOS = np.linspace(-0.8, 0.8, 9)
 _WINDOW = 1.2  # s: about 24 spikes at the rate that is looked at
+
+
+def has_two_leaks(device: DeviceSpec) -> bool:
+    """Whether each neuron of a device can take its leak from either of two registers."""
+    return all(name in device.modelled_biases for name in REGISTERS)
 
 
 @dataclass(frozen=True, eq=False)

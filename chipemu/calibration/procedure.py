@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from chipemu.calibration.bench import Bench, wire_bench
-from chipemu.calibration.leak_choice import REGISTERS, LeakChooser
+from chipemu.calibration.leak_choice import REGISTERS, LeakChooser, has_two_leaks
 from chipemu.calibration.nominal import Nominal, Trials, check_chips
 from chipemu.calibration.quantities import QUANTITIES
 from chipemu.calibration.result import Calibration
 from chipemu.calibration.search import MOST_STEPS, Knobs, Search, log_ratio
 from chipemu.chip import Chip
+from chipemu.device import DeviceSpec
 from chipemu.errors import InputError
 from chipemu.ledger import Ledger
 from chipemu.mapping import MappedNetwork
@@ -57,7 +58,7 @@ def calibrate(
     ------
     InputError
         If there is no chip, one is of another device than the mapping, only some have bias codes, or neurons shall
-        choose a leak that they trim.
+        choose a leak where they have but one, or trim it.
 
     Examples
     --------
@@ -70,10 +71,8 @@ def calibrate(
     ([True], [0])
     """
     quantised = check_chips(chips, mapped)
-    if leak_choice and mapped.device.trim is not None:
-        raise InputError(
-            f"neurons of {mapped.device.name} ({mapped.device.path}) trim their leak; leave out leak_choice"
-        )
+    if leak_choice:
+        _check_two_leaks(mapped.device)
     points = dict(points) if points is not None else load_points(mapped)
     start = point_setting(mapped, chips, points)
     # a die without mismatch is the nominal chip: there is nothing to bring nearer to it
@@ -98,6 +97,14 @@ def calibrate(
     ledger = Ledger(calibration_trials=count, chip_time_s=np.asarray(dies.emulator.ledger.chip_time_s))
     ratios = before / trials.target, after / trials.target
     return Calibration(tuple(chips), points, setting, QUANTITIES, *ratios, ledger, nominal.unobserved, trimming, leaks)
+
+
+def _check_two_leaks(device: DeviceSpec) -> None:
+    where = f"{device.name} ({device.path})"
+    if not has_two_leaks(device):
+        raise InputError(f"neurons of {where} have one leak, no second to choose; leave out leak_choice")
+    if device.trim is not None:
+        raise InputError(f"neurons of {where} trim their leak; leave out leak_choice")
 
 
 def _tune(trials: Trials, nominal: Nominal, setting, imperfect, most_steps: int, rates, stages) -> BiasSetting:

@@ -15,14 +15,18 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Compare the emulator with published numbers and closed forms; about half a minute."""
-    from chipemu.validation import run_checks
+    from chipemu.device import load_device
+    from chipemu.validation import run_checks, unchecked
 
     rows = run_checks(device)
+    missing = unchecked(load_device(device), rows)
     failed = [row for row in rows if not row.passed]
     if as_json:
-        print_json({"device": device, "passed": not failed, "rows": [dataclasses.asdict(row) for row in rows]})
+        table = [dataclasses.asdict(row) for row in rows]
+        print_json({"device": device, "passed": not failed, "unchecked_effects": missing, "rows": table})
     else:
         _print(rows, device)
+        print(f"effects without a row: {', '.join(missing)}" if missing else "every effect of the device has a row")
     if failed:
         note(f"chipemu: {len(failed)} of {len(rows)} checks failed: {'; '.join(row.name for row in failed)}")
         raise typer.Exit(1)

@@ -6,6 +6,7 @@ fits behind the shipped numbers are ``python -m chipemu.validation.fit_epsp`` an
 """
 
 from chipemu.validation.check import Check
+from chipemu.validation.coverage import unchecked
 from chipemu.validation.suite import run_checks
 
-__all__ = ["Check", "run_checks"]
+__all__ = ["Check", "run_checks", "unchecked"]

@@ -55,13 +55,8 @@ SUBJECTS: dict[str, Measure] = {
 }
 
 
-LAWS = (
-    "structure",
-    "spectra",
-    "transit",
-    "temperature",
-    "defects",
-)  # hold at any operating point, so on any family of chips
+# Hold at any operating point, so on any family of chips.
+LAWS = ("structure", "spectra", "transit", "temperature", "calibration", "defects")
 
 
 def run_checks(device: str | Path = "dynapse1", *, subjects: Iterable[str] | None = None) -> list[Check]:

@@ -28,8 +28,12 @@ def resting_doubling(device: DeviceSpec, point: OperatingPoint) -> float:
 
 
 def decay_change(device: DeviceSpec, point: OperatingPoint, bias_kind: str) -> float:
-    """Relative change of the time constant of AMPA per kelvin where generators are of a kind [1/K]."""
-    spec = replace(device, temperature=replace(device.temperature, bias_kind=bias_kind))
+    """Relative change of the time constant of AMPA per kelvin where generators are of a kind [1/K].
+
+    A device that says nothing of generators holds its currents.
+    """
+    law = device.temperature and replace(device.temperature, bias_kind=bias_kind)
+    spec = replace(device, temperature=law)
     rates = []
     for warmer in (0.0, _SPAN):
         mapped = cells(spec, point, 1, words=_WORDS)
@@ -56,15 +60,19 @@ def day_shift(device: DeviceSpec, point: OperatingPoint) -> tuple[float, float]:
     return float(np.mean(moved / np.median(night, 1))), float(np.mean(moved / night.std(1)))
 
 
+def _decay(device: DeviceSpec, point: OperatingPoint, kind: str) -> Check:
+    row = target("temperature", f"tau_syn per kelvin, {kind} biases")
+    return row.compare(100 * decay_change(device, point, kind))
+
+
 def run(device: DeviceSpec) -> list[Check]:
-    """All rows of this module, where the device says what temperature does."""
-    if device.temperature is None:
-        return []
+    """All rows of this module; where the device does not say what temperature does to currents, of the circuits."""
     point = law_point("mismatch-fit", device)
-    checks = [target("temperature", "warming that doubles the leakage").compare(resting_doubling(device, point))]
-    for kind in ("constant", "ptat"):
-        row = target("temperature", f"tau_syn per kelvin, {kind} biases")
-        checks.append(row.compare(100 * decay_change(device, point, kind)))
+    checks = [_decay(device, point, "constant")]
+    if device.temperature is None:
+        return checks
+    checks.append(_decay(device, point, "ptat"))
+    checks.append(target("temperature", "warming that doubles the leakage").compare(resting_doubling(device, point)))
     row = target("temperature", "bias at fixed gate voltage over 5 K")
     checks.append(row.compare(100 * gate_voltage_change(device, point, row.drive * 1e-12, 5.0)))
     # measured on DYNAP-SE1: no row where the device file gives the leak no change of its own

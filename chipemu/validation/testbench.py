@@ -20,7 +20,8 @@ from chipemu.network import RECEPTORS, Network
 from chipemu.parameters import word_current
 from chipemu.stimulus import EventList, regular
 
-_LIKE = {"mismatch-fit": "se2-output"}  # points of DYNAP-SE2 that stand in for those of DYNAP-SE1
+# Points of DYNAP-SE2 that stand in for those of DYNAP-SE1.
+_LIKE = {"mismatch-fit": "se2-output", "output": "se2-output"}
 SOURCE, CELLS = "input", "cells"
 
 

@@ -8,13 +8,27 @@ import pytest
 
 from chipemu import library
 from chipemu.device import load_device, load_point
+from chipemu.effects import EFFECTS
 from chipemu.errors import InputError, UnknownNameError
-from chipemu.validation import Check, dynapse2, run_checks, se2
+from chipemu.validation import Check, dynapse2, run_checks, se2, unchecked
 from chipemu.validation.check import COLUMNS, Target, target, targets
+from chipemu.validation.coverage import MEASUREMENTS
 from chipemu.validation.suite import SUBJECTS
 
 TABLES = ["soma", "synapse", "epsp_words", "mismatch", "spread", "budget", "rate_cv", "noise", "timestep", "defects"]
-TABLES += ["structure", "spectra", "transit", "power", "temperature", "drift", "store", "biases", "dynapse2", "se2"]
+TABLES += [
+    "calibration",
+    "structure",
+    "spectra",
+    "transit",
+    "power",
+    "temperature",
+    "drift",
+    "store",
+    "biases",
+    "dynapse2",
+    "se2",
+]
 # rows without an operating point
 LAWS = ("lognormal", "SE2 boards", "beta-binomial", "binomial", "linear", "table", "any", se2.POINT)
 ROW_KEYS = ("name", "operating_point", "expected", "got", "tolerance", "unit", "source", "passed")
@@ -209,6 +223,24 @@ def test_all_checks_pass_on_every_device(device):
     rows = run_checks(device)
     assert [row for row in rows if not row.passed] == []
     assert len({(row.name, row.operating_point) for row in rows}) == len(rows)
+    assert unchecked(load_device(device), rows) == ()
+
+
+def test_every_effect_has_measurements_and_they_stand_in_a_table():
+    assert set(MEASUREMENTS) == set(EFFECTS)
+    known = {line.check for table in TABLES for line in targets(table)}
+    assert {name for names in MEASUREMENTS.values() for name in names} <= known
+
+
+def test_an_effect_without_a_row_is_told():
+    device, rows = load_device("dynapse1"), run_checks("dynapse1", subjects=["transit"])
+    assert "event_loss" not in unchecked(device, rows)
+    assert "event_loss" in unchecked(device, [row for row in rows if not row.name.startswith("lost events")])
+
+
+def test_temperature_moves_a_device_that_says_nothing_about_it():
+    (row,) = run_checks("ideal", subjects=["temperature"])
+    assert row.passed
 
 
 def test_a_wrong_circuit_fails_the_check(monkeypatch):
