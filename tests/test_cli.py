@@ -207,6 +207,8 @@ def test_broken_study_file_is_exit_code_2(old, new, texts, chipemu, toml_file):
         ("learn binary --calibrate-at 900K", ("900 K", "450 K")),
         ("learn binary --calibrate-at 25degC --without calibration", ("switched off", "--calibrate-at")),
         ("learn binary --device per-neuron --leak-choice", ("per-neuron", "trim their leak")),
+        ("learn binary --device dynapse2 --leak-choice", ("dynapse2", "one leak")),
+        ("learn binary --device per-neuron --core-times", ("per-neuron", "one by one")),
         ("learn binary --age 7", ("--age", "20 ms")),
         ("learn binary --age -1s", ("--age", "0 s and above")),
         ("learn binary --age 1e12s", ("1 Ts", "30 years")),
@@ -324,7 +326,7 @@ def test_bias_is_shown_with_its_nearest_code(chipemu):
 def test_words_become_settings(asked, chipemu):
     words = (
         "learn yinyang --where host --chips 2 --noise-seeds 3 --seed 4 --temperature 310K --split test "
-        "--age '1 week' --compensate --calibrate-at 300K --leak-choice "
+        "--age '1 week' --compensate --calibrate-at 300K --leak-choice --core-times "
         "--scale mismatch=2,input_noise=0.5 --scale mismatch_slot=0 "
         "--without thermal_noise,calibration --without bias_quantisation --presentations 20 --checkpoints 2 "
         "--gate always --weights tied --target-rate 30Hz --eta 0.5 --permute-labels --no-inject --json"
@@ -334,7 +336,8 @@ def test_words_become_settings(asked, chipemu):
     assert (settings.age, settings.compensate) == (7 * 86400.0, True)
     assert (settings.task, settings.where, settings.split, settings.seed) == ("yinyang", "host", "test", 4)
     assert (len(settings.chip_seeds), len(settings.noise_seeds)) == (2, 3)
-    assert (settings.temperature, settings.calibrate_at, settings.leak_choice) == (310.0, 300.0, True)
+    assert (settings.temperature, settings.calibrate_at) == (310.0, 300.0)
+    assert (settings.leak_choice, settings.core_times) == (True, True)
     assert dict(settings.scale) == {"mismatch": 2.0, "input_noise": 0.5, "mismatch_slot": 0.0}
     assert settings.without == ("thermal_noise", "calibration", "bias_quantisation")
     assert (settings.budget.presentations, settings.budget.checkpoints) == (20, 2)

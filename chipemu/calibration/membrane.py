@@ -42,6 +42,7 @@ _A_SPIKE = -2.0  # change of ln(I_mem) in one step; the fastest leak takes 0.1
 _SETTLE = 0.3  # s, long enough to fall from threshold to the floor
 _FALL, _RISE, _LEVEL, _FIRING = 10e-3, 2e-3, 10e-3, 0.4  # s
 _DRIVEN = 0.15  # s, several time constants of a synapse
+_MONITOR_STEP = 1e-3  # V, assumed, of the converter on a device whose file names none
 _DROP = 0.7  # fall of ln(I_in) whose time is taken
 _LONGEST = 2.5  # time constants, in which it is waited for
 _FIRST = 10  # samples that say where the fall begins
@@ -54,12 +55,13 @@ class Membrane:
     ----------
     bench : dies on the bench
     used : receptors of each operating point
-    adc_step : of the converter [V]; by default the device's, 0 reads exactly
+    adc_step : of the converter [V]; by default the device's, or 1 mV; 0 reads exactly
     """
 
     def __init__(self, bench: Bench, used: Mapping[str, Sequence[str]], adc_step: float | None = None):
         self._bench, self._mapped = bench, bench.mapped
-        self._step = bench.mapped.device.trim.adc_step if adc_step is None else adc_step
+        trim = bench.mapped.device.trim
+        self._step = adc_step if adc_step is not None else trim.adc_step if trim is not None else _MONITOR_STEP
         self._dc, self._leak = (bench.mapped.device.register(name) for name in ("I_dc", "I_tau"))
         self._points = bench.emulator.points
         names = [bench.mapped.core_point[core] for core in bench.mapped.address[:, 0]]
@@ -196,3 +198,36 @@ class Membrane:
 
 def _nothing(point: str) -> float:
     return 0.0
+
+
+class Deviations:
+    """Readings of dies beside those of the nominal chip.
+
+    Parameters
+    ----------
+    dies, nominal : benches with the dies, and with one nominal chip of one neuron an operating point
+    used : receptors of each operating point
+    names : readings that will be asked for
+    active : (chip,) bool, dies that are read
+
+    Attributes
+    ----------
+    target : reading -> (neuron,) ln of the nominal one
+    trials : (chip,) readings so far
+    """
+
+    def __init__(
+        self, dies: Bench, nominal: Bench, used: Mapping[str, Sequence[str]], names: Sequence[str], active: np.ndarray
+    ):
+        self._membrane, self._active = Membrane(dies, used), active
+        self.trials = np.zeros(len(active), np.int64)
+        one, everyone = Membrane(nominal, used), np.ones(1, bool)
+        neuron = [nominal.mapped.core_point.index(dies.mapped.core_point[c]) for c in dies.mapped.address[:, 0]]
+        neuron = [list(nominal.mapped.address[:, 0]).index(core) for core in neuron]
+        exact = nominal.emulator.setting
+        self.target = {name: one.read(name, exact, everyone)[0, neuron] for name in names}
+
+    def __call__(self, name: str, setting: BiasSetting) -> np.ndarray:
+        """(chip, neuron) ln(observed / nominal) of a reading."""
+        self.trials += self._active
+        return self._membrane.read(name, setting, self._active) - self.target[name]

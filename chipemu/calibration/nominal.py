@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from chipemu.calibration.bench import Bench, used_receptors, wire_bench
+from chipemu.calibration.membrane import Deviations
 from chipemu.calibration.quantities import QUANTITIES, Probe, choose_probes, n_candidates
 from chipemu.calibration.search import log_ratio
-from chipemu.calibration.trim import Trimmer
 from chipemu.chip import Chip, sample_chip
 from chipemu.errors import InputError
 from chipemu.mapping import MappedNetwork
@@ -35,14 +35,14 @@ def check_chips(chips: Sequence[Chip], mapped: MappedNetwork) -> bool:
 
 
 class Nominal:
-    """The design: drives that suit it, its rates at them, and how they follow the biases."""
+    """The design: drives that suit it, its rates at them, and how they follow the biases, but those that are held."""
 
-    def __init__(self, mapped: MappedNetwork, points: Mapping, quantised: bool):
+    def __init__(self, mapped: MappedNetwork, points: Mapping, quantised: bool, held: Sequence[str] = ()):
         self.points, self.used = points, used_receptors(mapped)
         self._exact = () if quantised else ("bias_quantisation",)
         self._chip = sample_chip(mapped.device, 0, without=["mismatch", "noise", "dead", *self._exact])
         self._mapped = wire_bench(mapped, self.used, single=True)
-        all_probes = choose_probes(mapped.device, points, self.used, self.bench(n_candidates()))
+        all_probes = choose_probes(mapped.device, points, self.used, self.bench(n_candidates()), held)
         self.unobserved = {
             (p, q): probe.unobserved
             for p, found in all_probes.items()
@@ -56,9 +56,9 @@ class Nominal:
         self.knobs = tuple(sorted(names))
         self.drives = [{p: found[q].drive for p, found in self.probes.items() if q in found} for q in QUANTITIES]
 
-    def trimmer(self, dies: Bench, imperfect: np.ndarray) -> Trimmer | None:
-        """What trims single neurons of some dies, where the device can."""
-        return Trimmer(dies, self.bench(1), self.used, imperfect) if self._chip.device.trim else None
+    def deviations(self, dies: Bench, names: Sequence[str], active: np.ndarray) -> Deviations:
+        """Readings of the membranes of some dies beside those of the nominal chip."""
+        return Deviations(dies, self.bench(1), self.used, names, active)
 
     def bench(self, n: int) -> Bench:
         """Copies of the nominal chip, one neuron an operating point."""

@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from chipemu.calibration.bench import Bench, wire_bench
+from chipemu.calibration.core_times import READ, CoreTimes, check_cores_are_read, held_biases
 from chipemu.calibration.leak_choice import REGISTERS, LeakChooser, has_two_leaks
 from chipemu.calibration.nominal import Nominal, Trials, check_chips
 from chipemu.calibration.quantities import QUANTITIES
 from chipemu.calibration.result import Calibration
 from chipemu.calibration.search import MOST_STEPS, Knobs, Search, log_ratio
+from chipemu.calibration.trim import Trimmer, trimmed_readings
 from chipemu.chip import Chip
 from chipemu.device import DeviceSpec
 from chipemu.errors import InputError
@@ -32,6 +34,7 @@ def calibrate(
     points: Mapping | None = None,
     most_steps: int = MOST_STEPS,
     leak_choice: bool = False,
+    core_times: bool = False,
 ) -> Calibration:
     """Tune the biases of every core of some dies until its rates are within 10 % of the nominal chip's.
 
@@ -49,6 +52,9 @@ def calibrate(
         Times the biases are changed at most; each costs one trial a quantity.
     leak_choice
         Set the second leak register to another current and let every neuron take the one that suits it.
+    core_times
+        Read membranes too, and first bring time constant and dead time of the mean neuron of every core to the nominal
+        ones. By default calibration sees spikes alone: it brings rates together, and time constants not.
 
     Returns
     -------
@@ -58,7 +64,7 @@ def calibrate(
     ------
     InputError
         If there is no chip, one is of another device than the mapping, only some have bias codes, or neurons shall
-        choose a leak where they have but one, or trim it.
+        choose a leak where they have but one or trim it, or cores be read whose neurons trim their times.
 
     Examples
     --------
@@ -73,12 +79,16 @@ def calibrate(
     quantised = check_chips(chips, mapped)
     if leak_choice:
         _check_two_leaks(mapped.device)
+    held = ()
+    if core_times:
+        check_cores_are_read(mapped.device)
+        held = held_biases(mapped.device)
     points = dict(points) if points is not None else load_points(mapped)
     start = point_setting(mapped, chips, points)
     # a die without mismatch is the nominal chip: there is nothing to bring nearer to it
     imperfect = np.array([not chip.is_nominal for chip in chips])
     unknown = np.full((len(chips), mapped.device.chip.n_cores, len(QUANTITIES)), np.nan)
-    nominal = Nominal(mapped, points, quantised) if imperfect.any() and mapped.n_neurons else None
+    nominal = Nominal(mapped, points, quantised, held) if imperfect.any() and mapped.n_neurons else None
     if nominal is None or not nominal.knobs:
         none = Ledger(calibration_trials=np.zeros(len(chips), np.int64), chip_time_s=np.zeros(len(chips)))
         notes = nominal.unobserved if nominal else {}
@@ -86,14 +96,17 @@ def calibrate(
     dies = Bench(chips, wire_bench(mapped, nominal.used), points, seed=seed, setting=start)
     trials = Trials(dies, nominal, mapped)
     before = trials.measure(imperfect)
-    trimmer = nominal.trimmer(dies, imperfect)
+    names = READ if core_times else trimmed_readings(mapped.device)
+    readings = nominal.deviations(dies, names, imperfect) if names else None
+    trimmer = Trimmer(dies, readings, imperfect) if mapped.device.trim else None
     chooser = LeakChooser(trials, nominal, imperfect) if leak_choice else None
-    stages = [None, chooser.choose] if chooser else trimmer.stages if trimmer else [None]
+    first = [CoreTimes(dies, readings, imperfect).tune] if core_times else trimmer.stages if trimmer else [None]
+    stages = [*first, chooser.choose] if chooser else first
     setting = _tune(trials, nominal, start, imperfect, most_steps, before, stages)
     dies.set_biases(setting)
     after = trials.measure(imperfect)
     trimming, leaks = trimmer and trimmer.result(setting), chooser and chooser.result(setting)
-    count = trials.count + (trimmer.trials if trimmer else 0)
+    count = trials.count + (readings.trials if readings else 0)
     ledger = Ledger(calibration_trials=count, chip_time_s=np.asarray(dies.emulator.ledger.chip_time_s))
     ratios = before / trials.target, after / trials.target
     return Calibration(tuple(chips), points, setting, QUANTITIES, *ratios, ledger, nominal.unobserved, trimming, leaks)

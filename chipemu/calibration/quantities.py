@@ -4,7 +4,8 @@ All drives are chosen on the nominal chip, so that the rate looked at is neither
 alone do not tell the gain of the soma from the weight of a synapse (their product charges the membrane), so weights
 carry both.  Where all receptors share their base currents (DYNAP-SE2), the gain of a synapse stands for its weight.
 
-    zero         little excitation      current at which firing starts: leak, and the constant current if there is one
+    zero         little excitation      current at which firing starts: leak (soma gain, where the leak is held), and
+                                        the constant current if there is one
     excitation   medium excitation      rate gain: weight of the exciting synapse
     refractory   strong excitation      dead time
     inhibition   strong AMPA + GABA_B   balance, a small difference of large currents: weight of GABA_B
@@ -120,7 +121,7 @@ class _Curve:
 
 
 def choose_probes(
-    device: DeviceSpec, points: Mapping, used: Mapping[str, Sequence[str]], bench: Bench
+    device: DeviceSpec, points: Mapping, used: Mapping[str, Sequence[str]], bench: Bench, held: Sequence[str] = ()
 ) -> dict[str, dict[str, Probe]]:
     """Quantities of each operating point, with drives that suit the nominal chip.
 
@@ -129,6 +130,7 @@ def choose_probes(
     device, points
     used : receptors of each point
     bench : nominal chips, as many as :func:`n_candidates`
+    held : biases that no rate may move, because membranes tell what they should be
     """
     explorer = _Explorer(bench, points)
     exciting = {p: next((r for r in _EXCITING if r in receptors), None) for p, receptors in used.items()}
@@ -136,7 +138,7 @@ def choose_probes(
     nothing = {"excitation": Probe((), {}, "the network excites none of its neurons")}
     probes: dict[str, dict[str, Probe]] = {p: {} if p in exciting else nothing for p in used}
     for point, curve in explorer.sweep(exciting, {}).items():
-        probes[point] = _excited(device, points[point], exciting[point], curve)
+        probes[point] = _excited(device, points[point], exciting[point], curve, held)
     for quantity, receptor, base, aim in _ADDED:
         added = {p: receptor for p, r in exciting.items() if receptor in used[p] and r != receptor}
         below = {p: probes[p][base].drive for p in added}
@@ -150,14 +152,16 @@ def choose_probes(
     return probes
 
 
-def _excited(device: DeviceSpec, point, receptor: str, curve: _Curve) -> dict[str, Probe]:
+def _excited(device: DeviceSpec, point, receptor: str, curve: _Curve, held: Sequence[str]) -> dict[str, Probe]:
     """Quantities that excitation alone shows, at little, medium and strong drive."""
     rest = curve.rates[0]  # what the constant current does by itself
-    zero = (device.register("I_tau"), device.register("I_dc"))
-    leak, dc = (point.biases[knob] for knob in zero)
+    leak, gain, fed = (device.register(name) for name in ("I_tau", "I_gain", "I_dc"))
+    zero = [gain if leak in held else leak]
+    if point.biases[fed] > _DC_PART * point.biases[leak]:
+        zero.append(fed)
     strong = max(min(STRONG_RATE, _DEAD_PART / dead_time(device, point)), 2 * rest)
     wanted = (
-        ("zero", zero if dc > _DC_PART * leak else zero[:1], ZERO_RATE),
+        ("zero", zero, ZERO_RATE),
         ("excitation", (weight_knob(device, receptor),), max(MEDIUM_RATE, 2 * rest)),
         ("refractory", (device.register("I_ref"),), strong),
     )
@@ -166,8 +170,8 @@ def _excited(device: DeviceSpec, point, receptor: str, curve: _Curve) -> dict[st
         at["zero"] = 0.0
     probes = {}
     for name, knobs, _ in wanted:
-        turned = tuple(knob for knob in knobs if not _trimmed(device, knob))
-        why = curve.fault(at[name]) if turned else "every neuron is trimmed to it"
+        turned = tuple(knob for knob in knobs if knob not in held and not _trimmed(device, knob))
+        why = curve.fault(at[name]) if turned else "membranes are read instead"
         probes[name] = Probe(turned, {receptor: at[name]}, why)
     return probes
 

@@ -7,14 +7,15 @@ after them average the noise of single readings.  A search by bits would visit c
 cannot be trusted.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from chipemu.calibration.bench import Bench
-from chipemu.calibration.membrane import READINGS, WEIGHTED, Membrane
+from chipemu.calibration.membrane import READINGS, WEIGHTED, Deviations
+from chipemu.device import DeviceSpec
 from chipemu.parameters import BiasSetting
 
 _GAINS = (1.0, 1.0, 0.7, 0.5, 0.35, 0.25, 0.2, 0.15)
@@ -59,26 +60,25 @@ def _spread(values: np.ndarray) -> np.ndarray:
     return np.nanstd(inner, axis=1)
 
 
+def trimmed_readings(device: DeviceSpec) -> tuple[str, ...]:
+    """Readings to which neurons of a device are trimmed."""
+    return tuple(name for name, parameter in READINGS.items() if device.trim and parameter in device.trim.parameters)
+
+
 class Trimmer:
     """The search for the trimming codes of all neurons on a bench.
 
     Parameters
     ----------
-    dies, nominal : benches with the dies, and with one nominal chip of one neuron an operating point
-    used : receptors of each operating point
+    dies : bench with the dies
+    deviations : their readings beside the nominal ones
     imperfect : (chip,) bool, dies that are trimmed
     """
 
-    def __init__(self, dies: Bench, nominal: Bench, used: Mapping[str, Sequence[str]], imperfect: np.ndarray):
-        self._dies, self._membrane, self._imperfect = dies, Membrane(dies, used), imperfect
+    def __init__(self, dies: Bench, deviations: Deviations, imperfect: np.ndarray):
+        self._dies, self._deviations, self._imperfect = dies, deviations, imperfect
         self._cells = dies.mapped.device.trim.parameters
-        self.names = tuple(name for name, parameter in READINGS.items() if parameter in self._cells)
-        self.trials = np.zeros(len(imperfect), np.int64)
-        one, everyone = Membrane(nominal, used), np.ones(1, bool)
-        neuron = [nominal.mapped.core_point.index(dies.mapped.core_point[c]) for c in dies.mapped.address[:, 0]]
-        neuron = [list(nominal.mapped.address[:, 0]).index(core) for core in neuron]
-        exact = nominal.emulator.setting
-        self._target = {name: one.read(name, exact, everyone)[0, neuron] for name in self.names}
+        self.names = trimmed_readings(dies.mapped.device)
         self._before = self._observe(dies.emulator.setting)
 
     def result(self, setting: BiasSetting) -> Trimming:
@@ -87,7 +87,7 @@ class Trimmer:
 
     def _observe(self, setting: BiasSetting) -> np.ndarray:
         """(chip, neuron, reading) ln(observed / nominal)."""
-        return np.stack([self._deviation(name, setting) for name in self.names], axis=2)
+        return np.stack([self._deviations(name, setting) for name in self.names], axis=2)
 
     @property
     def stages(self) -> list[Callable[[BiasSetting], BiasSetting]]:
@@ -102,16 +102,12 @@ class Trimmer:
             setting = self._search(name, setting)
         return setting
 
-    def _deviation(self, name: str, setting: BiasSetting) -> np.ndarray:
-        self.trials += self._imperfect
-        return self._membrane.read(name, setting, self._imperfect) - self._target[name]
-
     def _search(self, name: str, setting: BiasSetting) -> BiasSetting:
         trim = self._dies.mapped.device.trim
         low, high = np.log(trim.least / trim.unit_code), np.log(trim.most / trim.unit_code)
         x = np.zeros((len(self._imperfect), self._dies.mapped.n_neurons))
         for gain in _GAINS:
-            off = self._deviation(name, self._with(setting, name, x))
+            off = self._deviations(name, self._with(setting, name, x))
             # nothing to be read means that the current is too small to do anything
             step = np.clip(-gain * np.nan_to_num(off, nan=-_LONGEST), -_LONGEST, _LONGEST)
             x = np.clip(x + step, low, high)
@@ -123,7 +119,7 @@ class Trimmer:
         core, neuron = mapped.address.T
         shape = (len(x), mapped.device.chip.n_cores, mapped.device.chip.n_neurons_per_core, len(self._cells))
         codes = np.full(shape, trim.unit_code, np.int16) if setting.trim is None else setting.trim.copy()
-        read = np.isfinite(self._target[name]) & self._imperfect[:, None]
+        read = np.isfinite(self._deviations.target[name]) & self._imperfect[:, None]
         code = np.clip(np.rint(trim.unit_code * np.exp(x)), trim.least, trim.most)
         codes[:, core, neuron, self._cells.index(READINGS[name])] = np.where(read, code, trim.unit_code)
         return replace(setting, trim=codes)

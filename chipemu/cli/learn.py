@@ -93,6 +93,9 @@ def learn(
     leak_choice: Annotated[
         bool, Option("--leak-choice", help="calibration lets every neuron choose between two leak registers")
     ] = False,
+    core_times: Annotated[
+        bool, Option("--core-times", help="calibration also reads membranes: time constants of cores come together")
+    ] = False,
     age: Annotated[str, Option(metavar="T", help="idle time between training and test, e.g. '1 week'")] = "0s",
     compensate: Annotated[
         bool, Option("--compensate", help="one gain a die against the drift of memristive weights over --age")
@@ -164,6 +167,7 @@ def learn(
         split=split.value,
         temperature=_quantity(temperature, "K", "--temperature"),
         leak_choice=leak_choice,
+        core_times=core_times,
         calibrate_at=_quantity(calibrate_at, "K", "--calibrate-at"),
         mismatch_model=mismatch_model.value,
         corner=corner.value,

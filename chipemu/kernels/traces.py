@@ -2,10 +2,12 @@
 
 import math
 
+import numpy as np
+
 from chipemu.kernels.jit import kernel
 
 
-@kernel
+@kernel(allocates=True)
 def feedback_products(event_offset, event_step, event_source, n_inputs, run_offset, step, unit, sign, decay, out):
     """Sum over input spikes of the low-passed difference of controller spikes.
 
@@ -25,8 +27,8 @@ def feedback_products(event_offset, event_step, event_source, n_inputs, run_offs
     for run in range(out.shape[0]):
         out[run, :, :] = 0.0
         cursor = run_offset[run]
-        trace_p = out[run, :, 0] * 0.0
-        trace_n = out[run, :, 0] * 0.0
+        trace_p = np.zeros(n_neurons)
+        trace_n = np.zeros(n_neurons)
         last = 0
         for e in range(event_offset[run], event_offset[run + 1]):
             if event_source[e] >= n_inputs:

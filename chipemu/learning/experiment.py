@@ -146,13 +146,16 @@ def _prepare(task: Task, settings: Settings, tick: Tick) -> _Laboratory:
 
 def _calibrate(chips: list[Chip], mapped: MappedNetwork, settings: Settings, tick: Tick) -> Calibration | None:
     if not switches(settings.without, settings.scale).on("calibration"):
-        if settings.calibrate_at is not None or settings.leak_choice:
-            raise InputError("calibration is switched off; --calibrate-at and --leak-choice are options of it")
+        if settings.calibrate_at is not None or settings.leak_choice or settings.core_times:
+            raise InputError(
+                "calibration is switched off; --calibrate-at, --leak-choice and --core-times are options of it"
+            )
         return None
     tick("calibrate", 0, 1)
     then = settings.calibrate_at
     before = chips if then is None else [chip.set_temperature(then) for chip in chips]
-    calibration = calibrate(before, mapped, seed=settings.seed, leak_choice=settings.leak_choice)
+    options = {"leak_choice": settings.leak_choice, "core_times": settings.core_times}
+    calibration = calibrate(before, mapped, seed=settings.seed, **options)
     if then is not None:
         calibration = carry_over(calibration, chips, mapped, seed=settings.seed + 1)
     tick("calibrate", 1, 1)

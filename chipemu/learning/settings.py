@@ -70,6 +70,7 @@ class Settings:
     split : ``"validation"``, or ``"test"`` to open the test split
     temperature : of the dies [K]
     leak_choice : whether calibration lets every neuron choose between two leaks
+    core_times : whether calibration also reads membranes and brings time constants of cores together
     calibrate_at : temperature at which they were calibrated [K]; None calibrates at that of use
     mismatch_model, corner : spread ``"measured"`` or by ``"geometry"``, and process corner, see
         :func:`chipemu.chip.sample_chip`
@@ -102,6 +103,7 @@ class Settings:
     split: str = "validation"
     temperature: float = ROOM
     leak_choice: bool = False
+    core_times: bool = False
     calibrate_at: float | None = None
     mismatch_model: str = "measured"
     corner: str = "TT"

@@ -135,6 +135,21 @@ def _within(result: Calibration, mapped: MappedNetwork, start: BiasSetting) -> d
     return got
 
 
+def _with_core_times(result: Calibration, mapped: MappedNetwork, start: BiasSetting) -> dict[str, float]:
+    """Spread of core means, after over before, where calibration reads membranes too."""
+    read = calibrate(result.chips, mapped, core_times=True)
+    kinds = {"t_ref": dead_times, "tau_mem": time_constants, "rate at drives never tried": unseen_rates}
+    got = {}
+    for name, measure in kinds.items():
+        before, after = (measure(mapped, result.chips, s, result.points) for s in (start, read.setting))
+        alive = np.isfinite(after) & (after != 0)
+        spread = [
+            np.nanmean(np.where(alive, values, np.nan), axis=-1).std(axis=(-2, -1)).mean() for values in (before, after)
+        ]
+        got[f"{_MEANS}, membranes read, {name}"] = float(spread[1] / spread[0])
+    return got
+
+
 def _chosen(result: Calibration, mapped: MappedNetwork) -> dict[str, float]:
     """What a choice between two leak registers leaves of the spread within a core where firing starts."""
     leaks = calibrate(result.chips[:_CHOOSING], mapped, leak_choice=True).leaks
@@ -166,7 +181,7 @@ def run(device: DeviceSpec) -> list[Check]:
     if result.trimming:
         got |= _neurons(result, mapped, start)
     else:
-        got |= _within(result, mapped, start)
+        got |= _within(result, mapped, start) | _with_core_times(result, mapped, start)
         if has_two_leaks(device):
             got |= _chosen(result, mapped)
     return [line.compare(got[line.check]) for line in targets("calibration") if line.check in got]
