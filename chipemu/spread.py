@@ -26,22 +26,21 @@ _SMALLEST = 1e-30  # A, stands for no current in a logarithm
 def reference_sigma(device: DeviceSpec, model: str, parameter: str) -> float:
     """sigma(ln I) from neuron to neuron where the current leaves it as it is; by geometry in weak inversion at 25 degC.
 
-        Parameters
-        ----------
-        device
-            Whose file says how large.
-        model : {"measured", "geometry"}
-            Where the size comes from.
-        parameter
-            Current of a neuron.
+    Parameters
+    ----------
+    device
+        Whose file says how large.
+    model : {"measured", "geometry"}
+        Where the size comes from.
+    parameter
+        Current of a neuron.
 
-        Examples
-        --------
-        >>> from chipemu.addresses import every_place
-    from chipemu.device import load_device
-        >>> device = load_device("dynapse1")
-        >>> [round(reference_sigma(device, model, "I_w_ampa"), 3) for model in ("measured", "geometry")]
-        [0.13, 0.056]
+    Examples
+    --------
+    >>> from chipemu.device import load_device
+    >>> device = load_device("dynapse1")
+    >>> [round(reference_sigma(device, model, "I_w_ampa"), 3) for model in ("measured", "geometry")]
+    [0.13, 0.056]
     """
     if model == "geometry":
         return device.transistors.weak_sigma(parameter, device.circuit["kappa"], thermal_voltage(ROOM))
@@ -53,14 +52,13 @@ def relative_sigma(
 ) -> np.ndarray:
     """sigma(ln I) at a current over :func:`reference_sigma`, of the shape of ``current`` [A].
 
-        By geometry it falls with temperature [K] as 1 / U_T; the measurement knows one temperature.
+    By geometry it falls with temperature [K] as 1 / U_T; the measurement knows one temperature.
 
-        Examples
-        --------
-        >>> from chipemu.addresses import every_place
-    from chipemu.device import load_device
-        >>> relative_sigma(load_device("dynapse1"), "measured", "I_tau", np.array([1e-12, 3.644e-12])).tolist()
-        [0.52, 1.0]
+    Examples
+    --------
+    >>> from chipemu.device import load_device
+    >>> relative_sigma(load_device("dynapse1"), "measured", "I_tau", np.array([1e-12, 3.644e-12])).tolist()
+    [0.52, 1.0]
     """
     if model == "geometry":
         return device.transistors.relative_sigma(parameter, current) * (ROOM / temperature)

@@ -67,10 +67,36 @@ def test_the_figure_has_a_row_an_effect_the_dearest_on_top(study):
 
 def test_the_table_says_what_to_act_on_first(study):
     first = effect_table(study).rows[0]
-    assert first == ("1", "noise", "+8.0", "+8.0 to +8.0", "+5.0", "+5.0 to +5.0")
+    assert first == ("1", "noise", "+8.0", "+8.0 to +8.0", "+5.0", "+5.0 to +5.0", "0.75")
+
+
+def test_a_cost_is_told_from_chance():
+    rng, without = np.random.default_rng(0), ["none", "all", "only:noise", "only:drift", "noise", "drift"]
+    shift = np.array([0.0, 0.05, 0.0, 0.05, 0.05, 0.0])  # noise costs 5 points, drift none
+    runs = 0.9 + shift[:, None, None] + 0.01 * rng.standard_normal((6, 5, 3))
+    costs = figures.effect_costs(xr.Dataset({"accuracy_test": (("without", "chip", "noise"), runs)},
+                                            {"without": without}))  # fmt: skip
+    assert costs.names == ("noise", "drift")
+    assert costs.q[0] < 0.01
+    assert costs.q[1] > 0.05
+
+
+def test_an_effect_that_changes_no_run_is_chance(study):
+    assert figures.effect_costs(study).q[-1] == 1.0
 
 
 def test_a_study_without_both_ends_is_refused(study):
     assert not figures.has_effect_costs(study.isel(without=slice(1, None)))
     with pytest.raises(InputError, match='without = "each"'):
         figures.effect_costs(study.isel(without=slice(1, None)))
+
+
+def test_dies_with_the_weights_of_another_have_costs_of_their_own(study):
+    assert not figures.has_cloned(study)
+    study["accuracy_cloned"] = study.accuracy_test - 0.3 * (study["without"] == "only:drift")
+    assert figures.has_cloned(study)
+    costs = figures.effect_costs(study, cloned=True)
+    assert costs.names[0] == "drift"
+    np.testing.assert_allclose(costs.alone[0], [31, 31])
+    assert "weights of another die" in figures.effect_ranking(study, cloned=True).get_xlabel()
+    assert "another die" in effect_table(study, cloned=True).title

@@ -9,7 +9,7 @@ from chipemu.figures.bias import bias_curve, bias_sketch
 from chipemu.figures.choice import has_accuracy
 from chipemu.figures.classes import confusion, confusion_percent
 from chipemu.figures.die import die_map
-from chipemu.figures.effects import effect_costs, effect_ranking, has_effect_costs
+from chipemu.figures.effects import effect_costs, effect_ranking, has_cloned, has_effect_costs
 from chipemu.figures.rates import f_i_fan
 from chipemu.figures.spikes import control_groups, raster
 from chipemu.figures.spread import cv_against_tau, variance_shares
@@ -34,6 +34,7 @@ __all__ = [
     "effect_ranking",
     "f_i_fan",
     "has_accuracy",
+    "has_cloned",
     "has_effect_costs",
     "learning_curve",
     "new_axes",

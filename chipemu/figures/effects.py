@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import stats
 
 from chipemu.errors import InputError
 from chipemu.figures.choice import accuracy_name, percent_by_factor
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FACTOR = "without"
+_CLONED = "accuracy_cloned"
+CHANCE = 0.05  # above which a cost counts as not seen
 _ROW = 0.26  # inch, of an effect
 
 
@@ -30,12 +33,15 @@ class EffectCosts:
     names : (effect,) str, the ones that cost most on a real die first
     alone : (effect, run) accuracy of the perfect die minus that with this effect alone; NaN if not run
     gained : (effect, run) accuracy of the real die without this effect minus that of the real die; NaN if not run
+    q : (effect,) how likely such costs are by chance: Wilcoxon 1945's signed-rank test of the mean of both over the
+        runs, corrected for the number of effects (Benjamini and Hochberg 1995)
     real, perfect : (run,) accuracy with all effects, and with none [%]
     """
 
     names: tuple[str, ...]
     alone: np.ndarray
     gained: np.ndarray
+    q: np.ndarray
     real: np.ndarray
     perfect: np.ndarray
 
@@ -46,7 +52,12 @@ def has_effect_costs(dataset: xr.Dataset) -> bool:
     return {NOTHING, EVERYTHING} <= held and len(held) > 2
 
 
-def effect_costs(dataset: xr.Dataset) -> EffectCosts:
+def has_cloned(dataset: xr.Dataset) -> bool:
+    """Whether dies with the weights of another die were measured too."""
+    return _CLONED in dataset and bool(np.isfinite(dataset[_CLONED]).any())
+
+
+def effect_costs(dataset: xr.Dataset, *, cloned: bool = False) -> EffectCosts:
     """Return what each effect costs alone, and what leaving it out gains.
 
     Parameters
@@ -54,6 +65,8 @@ def effect_costs(dataset: xr.Dataset) -> EffectCosts:
     dataset : xarray.Dataset
         `accuracy_test` (or `accuracy_validation`) over (without, chip, noise), whose values of `without` hold
         ``none``, ``all``, ``only:EFFECT`` and ``EFFECT``.
+    cloned : bool
+        Whether to take `accuracy_cloned`, of dies with the weights of another, instead.
 
     Returns
     -------
@@ -79,7 +92,7 @@ def effect_costs(dataset: xr.Dataset) -> EffectCosts:
             'the dataset does not hold what effects cost: a study with `without = "each"` runs a die with all '
             "effects, one with none, each effect alone, and all but each."
         )
-    name, _ = accuracy_name(dataset)
+    name = _CLONED if cloned else accuracy_name(dataset)[0]
     runs = percent_by_factor(dataset, name, FACTOR)
     held = {str(value): runs.values[place].ravel() for place, value in enumerate(dataset[FACTOR].values)}
     names = dict.fromkeys(value.removeprefix(ONLY) for value in held if value not in (NOTHING, EVERYTHING))
@@ -89,7 +102,17 @@ def effect_costs(dataset: xr.Dataset) -> EffectCosts:
     gained = np.array([held.get(effect, missing) - real for effect in names])
     order = np.argsort([-_weight(one, other) for one, other in zip(gained, alone, strict=True)], kind="stable")
     ranked = tuple(list(names)[place] for place in order)
-    return EffectCosts(ranked, alone[order], gained[order], real, perfect)
+    return EffectCosts(ranked, alone[order], gained[order], _chance(gained[order], alone[order]), real, perfect)
+
+
+def _chance(gained: np.ndarray, alone: np.ndarray) -> np.ndarray:
+    """Chance of costs as large where there are none, (effect,); 1 where runs do not differ at all."""
+    p = []
+    for both in zip(gained, alone, strict=True):
+        mean = np.mean([values for values in both if np.isfinite(values).all()] or [np.zeros(1)], axis=0)
+        differing = mean[mean != 0]
+        p.append(stats.wilcoxon(differing).pvalue if differing.size else 1.0)
+    return stats.false_discovery_control(p)
 
 
 def _weight(gained: np.ndarray, alone: np.ndarray) -> float:
@@ -98,8 +121,10 @@ def _weight(gained: np.ndarray, alone: np.ndarray) -> float:
     return float(np.mean(finite)) if finite else -np.inf
 
 
-def effect_ranking(dataset: xr.Dataset, axes: Axes | None = None) -> Axes:
+def effect_ranking(dataset: xr.Dataset, axes: Axes | None = None, *, cloned: bool = False) -> Axes:
     """Plot what each effect costs, the dearest on top: median and quartiles over runs, in points of accuracy.
+
+    Names of effects whose cost may be chance are grey.
 
     Parameters
     ----------
@@ -107,6 +132,8 @@ def effect_ranking(dataset: xr.Dataset, axes: Axes | None = None) -> Axes:
         As for `effect_costs`.
     axes : matplotlib.axes.Axes, optional
         Where to draw; new axes, high enough for all names, if not given.
+    cloned : bool
+        Whether to show dies with the weights of another die instead.
 
     Returns
     -------
@@ -126,17 +153,20 @@ def effect_ranking(dataset: xr.Dataset, axes: Axes | None = None) -> Axes:
     >>> [label.get_text() for label in effect_ranking(study).get_yticklabels()]
     ['noise']
     """
-    costs, (_, split) = effect_costs(dataset), accuracy_name(dataset)
+    costs, (_, split) = effect_costs(dataset, cloned=cloned), accuracy_name(dataset)
     axes = axes or new_axes(6.0, 1.3 + _ROW * len(costs.names))
     place = np.arange(len(costs.names))
     axes.axvline(0, color=GREY, linewidth=0.8, zorder=1)
     _draw_costs(axes, place - 0.14, costs.alone, TRAINED, "lost to it alone")
     _draw_costs(axes, place + 0.14, costs.gained, CLONED, "gained without it")
     axes.set_yticks(place, [name.replace("_", " ") for name in costs.names])
+    for label, q in zip(axes.get_yticklabels(), costs.q, strict=True):
+        label.set_color(GREY if q > CHANCE else "black")
     axes.set_ylim(len(place) - 0.5, -0.5)
     ends = f"all effects {np.nanmedian(costs.real):.1f} %, none {np.nanmedian(costs.perfect):.1f} %"
     n_runs = n_runs_text(costs.gained)
-    axes.set_xlabel(f"{split} accuracy, feedback off (points, median of {n_runs} runs)\n{ends}")
+    whose = "weights of another die" if cloned else "trained on the die"
+    axes.set_xlabel(f"{split} accuracy, {whose} (points, median of {n_runs} runs)\n{ends}")
     draw_legend(axes, n_columns=2)
     return axes
 

@@ -13,7 +13,7 @@ import numpy as np
 from chipemu import figures
 from chipemu.figures.choice import CELSIUS, accuracy_name, axis_name, factors_of, has_accuracy, is_finite, value_name
 from chipemu.figures.effects import FACTOR as EFFECT_FACTOR
-from chipemu.figures.effects import effect_ranking, has_effect_costs
+from chipemu.figures.effects import effect_ranking, has_cloned, has_effect_costs
 from chipemu.report import tables
 from chipemu.report.drawing import Drawing, inline_svg
 from chipemu.report.parts import Items, Listing, Section, Table, Text, percent
@@ -208,11 +208,16 @@ def _effects(page: Page) -> list:
     for choice in combinations(page.dataset, across=EFFECT_FACTOR):
         chosen = page.dataset.isel(choice)
         if has_accuracy(chosen) and has_effect_costs(chosen):
-            name = point_name(page.dataset, choice)
-            caption = "Each run beside the same die and noise seed; the dearest effect is on top."
-            parts += [page.draw(effect_ranking(chosen), f"what each effect costs, {name}", f"{caption} {name}".strip())]
-            parts += [tables.effect_table(chosen, name)]
+            for cloned in (False, True) if has_cloned(chosen) else (False,):
+                parts += _effect_costs(page, chosen, point_name(page.dataset, choice), cloned)
     return parts
+
+
+def _effect_costs(page: Page, chosen: xr.Dataset, name: str, cloned: bool) -> list:
+    what = f"What each effect costs {'with the weights of another die' if cloned else 'trained on the die'}"
+    caption = f"{what}; each run beside the same die and noise seed, the dearest effect on top. {name}".strip()
+    figure = page.draw(effect_ranking(chosen, cloned=cloned), f"{what}, {name}", caption)
+    return [figure, tables.effect_table(chosen, name, cloned=cloned)]
 
 
 def _dies(page: Page) -> list:

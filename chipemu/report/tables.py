@@ -67,23 +67,27 @@ def accuracy_table(dataset: xr.Dataset) -> Table:
     )
 
 
-def effect_table(dataset: xr.Dataset, title: str = "") -> Table:
+def effect_table(dataset: xr.Dataset, title: str = "", *, cloned: bool = False) -> Table:
     """Return what each effect costs, the dearest first: medians and quartiles over runs, in points of accuracy."""
-    costs = effect_costs(dataset)
+    costs = effect_costs(dataset, cloned=cloned)
     rows = []
-    for rank, (name, alone, gained) in enumerate(zip(costs.names, costs.alone, costs.gained, strict=True), start=1):
-        shares = [_points(values) for values in (gained, alone)]
-        rows.append((str(rank), name, *(text for share in shares for text in share)))
+    values = zip(costs.names, costs.alone, costs.gained, costs.q, strict=True)
+    for rank, (name, alone, gained, q) in enumerate(values, start=1):
+        shares = [_points(runs) for runs in (gained, alone)]
+        chance = f"{q:.2f}" if q >= 0.005 else "< 0.01"
+        rows.append((str(rank), name, *(text for share in shares for text in share), chance))
     both = ", ".join(
         f"{words} {percent(float(np.nanmedian(runs)) / 100)} %"
         for words, runs in (("all effects", costs.real), ("none", costs.perfect))
     )
     return Table(
-        f"What each effect costs{': ' if title else ''}{title}",
-        ("rank", "effect", "gained without it", "quartiles", "lost with it alone", "quartiles"),
+        f"What each effect costs{' where weights are those of another die' * cloned}{': ' if title else ''}{title}",
+        ("rank", "effect", "gained without it", "quartiles", "lost with it alone", "quartiles", "chance"),
         rows,
         n_names=2,
-        note=f"Points of accuracy, each run against the same die and noise seed; {both}. Ranked by the mean of both.",
+        note=f"Points of accuracy, each run against the same die and noise seed; {both}. Ranked by the mean of both. "
+        "Chance: of such costs where there are none (signed-rank test, corrected for the number of effects); above "
+        "0.05 an effect is lost in how runs scatter.",
     )
 
 

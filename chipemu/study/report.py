@@ -61,9 +61,10 @@ def _draw_effects(dataset: xr.Dataset, folder: Path, name: str, endings: Sequenc
     for choice in combinations(dataset, across="without"):
         chosen = dataset.isel(choice)
         if figures.has_accuracy(chosen) and figures.has_effect_costs(chosen):
-            axes = figures.effect_ranking(chosen)
-            stem = "-".join([name, "effects", *_file_texts(dataset, choice)])
-            paths += [figures.save_figure(axes, folder / f"{stem}.{ending}") for ending in endings]
+            for kind in ("effects", "effects_cloned") if figures.has_cloned(chosen) else ("effects",):
+                axes = figures.effect_ranking(chosen, cloned=kind == "effects_cloned")
+                stem = "-".join([name, kind, *_file_texts(dataset, choice)])
+                paths += [figures.save_figure(axes, folder / f"{stem}.{ending}") for ending in endings]
     return paths
 
 
