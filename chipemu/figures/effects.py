@@ -166,7 +166,7 @@ def effect_ranking(dataset: xr.Dataset, axes: Axes | None = None, *, cloned: boo
     ends = f"all effects {np.nanmedian(costs.real):.1f} %, none {np.nanmedian(costs.perfect):.1f} %"
     n_runs = n_runs_text(costs.gained)
     whose = "weights of another die" if cloned else "trained on the die"
-    axes.set_xlabel(f"{split} accuracy, {whose} (points, median of {n_runs} runs)\n{ends}")
+    axes.set_xlabel(f"{split} accuracy, {whose} (points)\nmedian of {n_runs} runs; {ends}")
     draw_legend(axes, n_columns=2)
     return axes
 
