@@ -120,7 +120,7 @@ class Chip:
 
     @property
     def acting_temperature(self) -> float:
-        """Temperature of the die [K], or 25 degC where the effect is off."""
+        """Temperature of the die [K], or 25 degC where the effect is off (circuits then work at their point's)."""
         return self.temperature if self.applied.on("temperature") else ROOM
 
     @property

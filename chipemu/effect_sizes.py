@@ -35,8 +35,9 @@ def size_text(device: DeviceSpec, effect: str) -> str:
         return stored[effect]
     present = {
         "bias_quantisation": bool(device.generators),
-        # a device whose cores and neurons are alike has nothing to be tuned
-        "calibration": any((*device.mismatch.between_cores.values(), *device.mismatch.between_dies.values())),
+        # a device whose cores are alike has nothing to be tuned, unless its neurons are
+        "calibration": device.trim is not None
+        or any((*device.mismatch.between_cores.values(), *device.mismatch.between_dies.values())),
     }
     return "on" if present.get(effect, True) else NONE
 

@@ -50,9 +50,9 @@ _CODE = ("chip", "core", "bias")
 _RATIO = ("chip", "core", "quantity")
 _CLASSES = ("true_class", "decided_class")
 
-# What a study may vary. Each is a dimension with a coordinate of the same name.
 # Values of the factor `without` beside names of effects: nothing is switched off, everything, everything but ...
 NOTHING, EVERYTHING, ONLY = "none", "all", "only:"
+# What a study may vary. Each is a dimension with a coordinate of the same name.
 FACTORS = {
     variable.name: variable
     for variable in (

@@ -209,6 +209,7 @@ def test_broken_study_file_is_exit_code_2(old, new, texts, chipemu, toml_file):
         ("learn binary --device per-neuron --leak-choice", ("per-neuron", "trim their leak")),
         ("learn binary --device dynapse2 --leak-choice", ("dynapse2", "one leak")),
         ("learn binary --device per-neuron --core-times", ("per-neuron", "one by one")),
+        ("learn binary --core-times --leak-choice", ("choose a leak", "leave one option out")),
         ("learn binary --age 7", ("--age", "20 ms")),
         ("learn binary --age -1s", ("--age", "0 s and above")),
         ("learn binary --age 1e12s", ("1 Ts", "30 years")),

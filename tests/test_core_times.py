@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from chipemu.calibration import calibrate
+from chipemu.calibration.carry_over import carry_over
 from chipemu.chip import sample_chip
 from chipemu.device import load_device
 from chipemu.errors import InputError
@@ -52,6 +53,19 @@ def test_a_die_is_set_by_itself(mapped, chips, read):
     alone = calibrate(chips[1:2], mapped, core_times=True)
     assert np.array_equal(alone.setting.currents[0], read.setting.currents[1])
     assert alone.trials[0] == read.trials[1] > 6  # every reading is one
+
+
+def test_what_was_read_is_not_judged_by_rates_at_another_temperature(mapped, chips, read):
+    warm = carry_over(read, [chip.set_temperature("26degC") for chip in chips], mapped)
+    assert np.isnan(warm.after[:, :, read.names.index("refractory")]).all()
+
+
+def test_times_come_together_with_temperature_switched_off(mapped):
+    warm = [sample_chip(mapped.device, 1, without=["temperature"], temperature=320.0)]
+    result = calibrate(warm, mapped, core_times=True)
+    cool = calibrate([sample_chip(mapped.device, 1)], mapped, core_times=True)
+    leak = result.setting.index("IF_TAU1_N")
+    np.testing.assert_allclose(result.setting.currents[..., leak], cool.setting.currents[..., leak], rtol=0.02)
 
 
 def test_a_perfect_die_is_left_alone(mapped):

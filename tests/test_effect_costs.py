@@ -81,6 +81,15 @@ def test_a_cost_is_told_from_chance():
     assert costs.q[1] > 0.05
 
 
+def test_a_failed_run_costs_one_run():
+    rng = np.random.default_rng(0)
+    runs = np.repeat([[0.9], [0.95], [0.9], [0.95]], 15, axis=1) + 0.01 * rng.standard_normal((4, 15))
+    runs[0, 3] = np.nan
+    without = ["none", "all", "only:noise", "noise"]
+    dataset = xr.Dataset({"accuracy_test": (("without", "chip", "noise"), runs[..., None])}, {"without": without})
+    assert figures.effect_costs(dataset).q[0] < 0.01
+
+
 def test_an_effect_that_changes_no_run_is_chance(study):
     assert figures.effect_costs(study).q[-1] == 1.0
 

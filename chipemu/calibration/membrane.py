@@ -20,7 +20,7 @@ from dataclasses import replace
 import numpy as np
 
 from chipemu.calibration.bench import Bench
-from chipemu.parameters import BiasSetting, design_currents, generate, nominal_charge, nominal_decay
+from chipemu.parameters import BiasSetting, design_currents, generate, neuron_temperature, nominal_charge, nominal_decay
 from chipemu.stimulus import regular
 from chipemu.units import thermal_voltage
 
@@ -137,10 +137,11 @@ class Membrane:
         self._set(setting, biases)
         emulator, device = self._bench.emulator, self._mapped.device
         recording = emulator.run(self._silence(duration), duration, ("V_mem",), active=active)
-        per_volt = [device.circuit["kappa"] / thermal_voltage(chip.temperature) for chip in emulator.chips]
+        kelvin = np.stack([neuron_temperature(chip, self._mapped, self._points) for chip in emulator.chips])
+        per_volt = device.circuit["kappa"] / thermal_voltage(kelvin)
         volt = recording.V_mem.values
         volt = np.round(volt / self._step) * self._step if self._step else volt
-        return volt * np.array(per_volt)[:, None, None] + np.log(device.circuit["I0"])
+        return volt * per_volt[:, :, None] + np.log(device.circuit["I0"])
 
     def _slope(self, values: np.ndarray) -> np.ndarray:
         """Least-squares slope over the samples [1/s]."""

@@ -1,4 +1,4 @@
-"""Calibrating many dies at once, from what a laboratory sees: spikes, and the design it hoped for.
+"""Calibrating many dies at once, from what a laboratory sees: spikes, membranes if asked, and its design.
 
 The target of every rate is what the nominal chip (same device and operating points, no mismatch, no noise) does at the
 same stimulus.  Biases are per core, so what is compared is the mean rate of the placed neurons of a core.
@@ -64,7 +64,7 @@ def calibrate(
     ------
     InputError
         If there is no chip, one is of another device than the mapping, only some have bias codes, or neurons shall
-        choose a leak where they have but one or trim it, or cores be read whose neurons trim their times.
+        choose a leak where they have but one or trim it, or cores be read whose neurons trim or choose their times.
 
     Examples
     --------
@@ -81,6 +81,10 @@ def calibrate(
         _check_two_leaks(mapped.device)
     held = ()
     if core_times:
+        if leak_choice:
+            raise InputError(
+                "neurons that choose a leak would undo the time constant of their core; leave one option out"
+            )
         check_cores_are_read(mapped.device)
         held = held_biases(mapped.device)
     points = dict(points) if points is not None else load_points(mapped)
@@ -101,7 +105,7 @@ def calibrate(
     trimmer = Trimmer(dies, readings, imperfect) if mapped.device.trim else None
     chooser = LeakChooser(trials, nominal, imperfect) if leak_choice else None
     first = [CoreTimes(dies, readings, imperfect).tune] if core_times else trimmer.stages if trimmer else [None]
-    stages = [*first, chooser.choose] if chooser else first
+    stages = [None, chooser.choose] if chooser else first
     setting = _tune(trials, nominal, start, imperfect, most_steps, before, stages)
     dies.set_biases(setting)
     after = trials.measure(imperfect)
@@ -121,7 +125,7 @@ def _check_two_leaks(device: DeviceSpec) -> None:
 
 
 def _tune(trials: Trials, nominal: Nominal, setting, imperfect, most_steps: int, rates, stages) -> BiasSetting:
-    """The setting after stages that each change something of single neurons (or nothing) and then search every core."""
+    """The setting after stages that each change something by readings (or nothing) and then search every core."""
     slopes = nominal.slopes(trials.mapped)
     for stage in stages:
         if stage is not None:

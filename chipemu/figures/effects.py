@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from chipemu.errors import InputError
-from chipemu.figures.choice import accuracy_name, percent_by_factor
+from chipemu.figures.choice import accuracy_name, is_finite, percent_by_factor
 from chipemu.figures.marks import draw_legend, n_runs_text, quartiles
 from chipemu.figures.style import CLONED, GREY, TRAINED, Look, new_axes
 from chipemu.variables import EVERYTHING, NOTHING, ONLY
@@ -30,11 +30,12 @@ class EffectCosts:
 
     Attributes
     ----------
-    names : (effect,) str, the ones that cost most on a real die first
+    names : (effect,) str, the ones that cost most first, by the mean of `alone` and `gained`
     alone : (effect, run) accuracy of the perfect die minus that with this effect alone; NaN if not run
     gained : (effect, run) accuracy of the real die without this effect minus that of the real die; NaN if not run
-    q : (effect,) how likely such costs are by chance: Wilcoxon 1945's signed-rank test of the mean of both over the
-        runs, corrected for the number of effects (Benjamini and Hochberg 1995)
+    q : (effect,) share of false finds to expect if this effect and all with a smaller q are called seen: signed-rank
+        test (Wilcoxon 1945) of the mean of both over runs, and Benjamini and Hochberg 1995. Of these dies: noise seeds
+        of one die count as independent runs
     real, perfect : (run,) accuracy with all effects, and with none [%]
     """
 
@@ -54,7 +55,7 @@ def has_effect_costs(dataset: xr.Dataset) -> bool:
 
 def has_cloned(dataset: xr.Dataset) -> bool:
     """Whether dies with the weights of another die were measured too."""
-    return _CLONED in dataset and bool(np.isfinite(dataset[_CLONED]).any())
+    return is_finite(dataset, _CLONED)
 
 
 def effect_costs(dataset: xr.Dataset, *, cloned: bool = False) -> EffectCosts:
@@ -106,11 +107,11 @@ def effect_costs(dataset: xr.Dataset, *, cloned: bool = False) -> EffectCosts:
 
 
 def _chance(gained: np.ndarray, alone: np.ndarray) -> np.ndarray:
-    """Chance of costs as large where there are none, (effect,); 1 where runs do not differ at all."""
+    """False discovery rate of each effect, (effect,); 1 where runs do not differ at all. Failed runs are left out."""
     p = []
     for both in zip(gained, alone, strict=True):
-        mean = np.mean([values for values in both if np.isfinite(values).all()] or [np.zeros(1)], axis=0)
-        differing = mean[mean != 0]
+        mean = np.mean([values for values in both if np.isfinite(values).any()] or [np.zeros(1)], axis=0)
+        differing = mean[np.isfinite(mean) & (mean != 0)]
         p.append(stats.wilcoxon(differing).pvalue if differing.size else 1.0)
     return stats.false_discovery_control(p)
 

@@ -45,7 +45,8 @@ def charge(i_syn, i_gain, charge_linear):
     """
     # Both bounds of the rise I'/I lie above the root (one ignores each term's excess); the lower of them is within a
     # factor of 6 of it where synapses work, and two steps of fourth order leave less than float32 resolves.
-    rise = min(exp(charge_linear / (i_gain + i_syn)), real(1.0, i_syn) + charge_linear / i_syn)
+    by_gain = exp(min(charge_linear / (i_gain + i_syn), real(80.0, i_syn)))  # the other bound is lower long before
+    rise = min(by_gain, real(1.0, i_syn) + charge_linear / i_syn)
     # written out: an inner loop would keep the caller's loop over lanes from being packed
     rise = _refined(rise, i_syn, i_gain, charge_linear)
     rise = _refined(rise, i_syn, i_gain, charge_linear)

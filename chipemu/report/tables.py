@@ -86,8 +86,8 @@ def effect_table(dataset: xr.Dataset, title: str = "", *, cloned: bool = False) 
         rows,
         n_names=2,
         note=f"Points of accuracy, each run against the same die and noise seed; {both}. Ranked by the mean of both. "
-        "Chance: of such costs where there are none (signed-rank test, corrected for the number of effects); above "
-        "0.05 an effect is lost in how runs scatter.",
+        "Chance: share of false finds to expect down to this effect, on these dies (signed-rank test over runs, "
+        "corrected for the number of effects); above 0.05 an effect is lost in how runs scatter.",
     )
 
 

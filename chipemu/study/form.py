@@ -195,7 +195,7 @@ class Factors(_Table):
 
 
 class Lengths(_Table):
-    """The table `[budget]`: how long training is, and how many of its images are compared; see `learning.Budget`."""
+    """The table `[budget]`: how long training is, and which images are compared; see `learning.train.Budget`."""
 
     presentations: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     checkpoints: Annotated[int, Field(ge=1, le=10_000)] | None = None

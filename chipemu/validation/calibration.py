@@ -142,7 +142,7 @@ def _with_core_times(result: Calibration, mapped: MappedNetwork, start: BiasSett
     got = {}
     for name, measure in kinds.items():
         before, after = (measure(mapped, result.chips, s, result.points) for s in (start, read.setting))
-        alive = np.isfinite(after) & (after != 0)
+        alive = after.any(axis=0) if measure is unseen_rates else np.isfinite(after)  # the dead are not to be mended
         spread = [
             np.nanmean(np.where(alive, values, np.nan), axis=-1).std(axis=(-2, -1)).mean() for values in (before, after)
         ]

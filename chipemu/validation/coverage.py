@@ -6,8 +6,8 @@ from chipemu.device import DeviceSpec
 from chipemu.effect_sizes import effects_of
 from chipemu.validation.check import Check
 
-# Measurements (the column `check` of the reference tables) that fail where an effect has another law or size; any of
-# them will do, because devices differ in how a weight is stored.
+# Measurements (the column `check` of the reference tables) that stand for an effect; any of them will do, because
+# devices differ in how a weight is stored. That an effect acts on a die, by its switch, is for `tests/test_effects.py`.
 MEASUREMENTS: dict[str, tuple[str, ...]] = {
     "mismatch_within_core": ("within cores, distance from a lognormal",),
     "mismatch_correlated": ("correlation of neighbours",),
@@ -16,7 +16,7 @@ MEASUREMENTS: dict[str, tuple[str, ...]] = {
     "mismatch_between_cores": ("between cores and dies, distance from a lognormal",),
     "mismatch_between_dies": ("between cores and dies, distance from a lognormal",),
     "mismatch_slot": ("words, distance from a lognormal",),
-    "thermal_noise": ("thermal noise, corner of the spectrum over closed form",),
+    "thermal_noise": ("thermal noise, charge over shot noise",),
     "input_noise": ("input noise, standard deviation",),
     "flicker_noise": ("flicker, density over K / (C_gate f)",),
     "supply_noise": ("supply noise, standard deviation over the device's",),
