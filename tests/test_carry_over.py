@@ -75,3 +75,12 @@ def test_learning_at_another_temperature_than_calibration_sees_other_dies():
     together = experiment.learn(Settings(**hot))
     assert not bool(apart["calibration_success"][0])
     assert not np.allclose(apart["die_offset"], together["die_offset"])
+
+
+def test_a_perfect_die_that_has_become_hot_is_judged(mapped):
+    chip = sample_chip(mapped.device, 1, without=["mismatch"])
+    cool = calibrate([chip], mapped)
+    hot = carry_over(cool, [chip.set_temperature("60degC")], mapped)
+    assert np.isnan(cool.after).all()
+    assert np.isfinite(hot.after).any()
+    assert not hot.success[0]

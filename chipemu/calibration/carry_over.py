@@ -64,6 +64,7 @@ def carry_over(result: Calibration, chips: Sequence[Chip], mapped: MappedNetwork
     dies = Bench(chips, wire_bench(mapped, nominal.used), result.points, seed=seed, setting=result.setting)
     trials = Trials(dies, nominal, mapped)
     now = trials.measure(np.ones(len(chips), bool)) / trials.target
-    now[np.isnan(result.after)] = np.nan  # what was not looked at then is not judged now
+    # what membranes told then is not judged by rates now
+    now[:, [[(point, name) in result.unobserved for name in result.names] for point in mapped.core_point]] = np.nan
     spent = Ledger(calibration_trials=trials.count, chip_time_s=np.asarray(dies.emulator.ledger.chip_time_s))
     return replace(result, chips=tuple(chips), before=result.after, after=now, ledger=result.ledger + spent)
