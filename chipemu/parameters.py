@@ -5,7 +5,7 @@ The one place where SI meets kernel units (pA, ms, pF, mV), below everything a u
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,14 @@ def generate(chip: Chip, name: str, wanted: float) -> tuple[tuple[int, int], flo
         return (-1, -1), wanted
     code = bias.nearest_code(generator, wanted)
     return code, bias.current(generator, *code)
+
+
+def with_currents(setting: BiasSetting, chips: Sequence[Chip], name: str, wanted: np.ndarray) -> BiasSetting:
+    """The setting with one bias at the codes nearest to ``wanted`` (chip, core) [A]; where that is NaN it stays."""
+    codes, currents, b = setting.codes.copy(), setting.currents.copy(), setting.index(name)
+    for c, core in zip(*np.nonzero(np.isfinite(wanted)), strict=True):
+        codes[c, core, b], currents[c, core, b] = generate(chips[c], name, float(wanted[c, core]))
+    return replace(setting, codes=codes, currents=currents)
 
 
 def core_temperature(mapped: MappedNetwork, points: Mapping[str, OperatingPoint]) -> np.ndarray:

@@ -5,15 +5,13 @@ laboratory with a monitor on the membrane reads them, neuron after neuron, and s
 before its rates are tuned with what is left.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from chipemu.calibration.bench import Bench
 from chipemu.calibration.membrane import READINGS, Deviations
 from chipemu.device import DeviceSpec
 from chipemu.errors import InputError
-from chipemu.parameters import BiasSetting, generate
+from chipemu.parameters import BiasSetting, with_currents
 
 READ = ("tau_mem", "dead time")
 _GAINS = (1.0, 1.0, 0.7)  # steps in ln(current) over the deviation of the mean
@@ -66,9 +64,6 @@ class CoreTimes:
 
     def _turned(self, setting: BiasSetting, bias: str, step: np.ndarray) -> BiasSetting:
         """The setting with a bias moved by ``step`` (chip, core) in ln(current), on the nearest codes."""
-        b = setting.index(bias)
-        codes, currents = setting.codes.copy(), setting.currents.copy()
-        for c, core in zip(*np.nonzero(step * self._imperfect[:, None]), strict=True):
-            wanted = float(currents[c, core, b] * np.exp(step[c, core]))
-            codes[c, core, b], currents[c, core, b] = generate(self._chips[c], bias, wanted)
-        return replace(setting, codes=codes, currents=currents)
+        wanted = setting.currents[:, :, setting.index(bias)] * np.exp(step)
+        moved = (step != 0) & self._imperfect[:, None]
+        return with_currents(setting, self._chips, bias, np.where(moved, wanted, np.nan))

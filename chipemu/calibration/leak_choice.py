@@ -12,7 +12,7 @@ import numpy as np
 from chipemu.calibration.nominal import Nominal, Trials
 from chipemu.calibration.quantities import QUANTITIES
 from chipemu.device import DeviceSpec
-from chipemu.parameters import BiasSetting, generate
+from chipemu.parameters import BiasSetting, with_currents
 
 REGISTERS = ("IF_TAU1_N", "IF_TAU2_N")
 # ln(second / first) that is tried; both generators have their own factor on a core, which the range must span
@@ -100,13 +100,9 @@ class LeakChooser:
 
     def _second(self, setting: BiasSetting, ratio: float) -> BiasSetting:
         """The second register so much above the first, on every core."""
-        first, second = (setting.index(name) for name in REGISTERS)
-        codes, currents = setting.codes.copy(), setting.currents.copy()
-        for c, chip in enumerate(self._trials.bench.emulator.chips):
-            for core in np.flatnonzero(np.isfinite(self._target)):
-                wanted = setting.currents[c, core, first] * np.exp(ratio)
-                codes[c, core, second], currents[c, core, second] = generate(chip, REGISTERS[1], float(wanted))
-        return replace(setting, codes=codes, currents=currents)
+        wanted = setting.currents[:, :, setting.index(REGISTERS[0])] * np.exp(ratio)
+        wanted = np.where(np.isfinite(self._target), wanted, np.nan)
+        return with_currents(setting, self._trials.bench.emulator.chips, REGISTERS[1], wanted)
 
     def _better(self, best: BiasSetting, tried: BiasSetting, takes: np.ndarray, cores: np.ndarray) -> BiasSetting:
         """The best setting so far, with what was tried on the (chip, core) where it is better."""

@@ -15,12 +15,18 @@ the laboratory; offset and gain of the converter are taken as calibrated.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from chipemu.calibration.bench import Bench
-from chipemu.parameters import BiasSetting, design_currents, generate, neuron_temperature, nominal_charge, nominal_decay
+from chipemu.parameters import (
+    BiasSetting,
+    design_currents,
+    neuron_temperature,
+    nominal_charge,
+    nominal_decay,
+    with_currents,
+)
 from chipemu.stimulus import regular
 from chipemu.units import thermal_voltage
 
@@ -159,14 +165,11 @@ class Membrane:
 
     def _set(self, setting: BiasSetting, biases: Mapping) -> None:
         """Give some biases another current on every core, as a function of its operating point."""
-        codes, currents = setting.codes.copy(), setting.currents.copy()
+        chips = self._bench.emulator.chips
         for name, current in biases.items():
-            for core, point in enumerate(self._mapped.core_point):
-                if point is not None:
-                    for c, chip in enumerate(self._bench.emulator.chips):
-                        b = setting.index(name)
-                        codes[c, core, b], currents[c, core, b] = generate(chip, name, current(point))
-        self._bench.set_biases(replace(setting, codes=codes, currents=currents))
+            wanted = [np.nan if point is None else current(point) for point in self._mapped.core_point]
+            setting = with_currents(setting, chips, name, np.tile(wanted, (len(chips), 1)))
+        self._bench.set_biases(setting)
 
     # --- currents of the design -----------------------------------------------------------------------------
 
