@@ -26,7 +26,11 @@ MEASUREMENTS: dict[str, tuple[str, ...]] = {
     "bias_drift": ("spread after an hour over its law",),
     "programming_noise": ("programming sigma over law",),
     "read_noise": ("read noise after a day over law",),
-    "conductance_drift": ("drift exponent, mean over law", "drift after a day, mean over law"),
+    "conductance_drift": (
+        "drift exponent, mean over law",
+        "spread after the first time over law",
+        "drift after a day, mean over law",
+    ),
     "weight_leak": ("droop of a capacitor over I_leak / C",),
     "bias_quantisation": ("largest current of a range", "slope of the fine code, n"),
     "dead_words": ("dead words of a neuron, chi-square",),
