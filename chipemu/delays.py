@@ -68,12 +68,12 @@ def deepened(transit: Transit, step: np.ndarray, depth: int, n_blocks: int) -> T
         return transit
     n_runs, dtype = len(transit.pulse), transit.pulse.dtype
     pulse = np.zeros((n_runs, depth, n_blocks * N_RECEPTORS * LANES), dtype)
-    receptors = np.zeros((n_runs, depth, n_blocks), np.int64)
+    touched = np.zeros((n_runs, depth, n_blocks * N_RECEPTORS), np.uint8)
     for run in range(n_runs if before > 1 else 0):
         due = step[run] + np.arange(before)
         pulse[run, due % depth] = transit.pulse[run, due % before]
-        receptors[run, due % depth] = transit.receptors[run, due % before]
-    return transit._replace(pulse=pulse, receptors=receptors)
+        touched[run, due % depth] = transit.touched[run, due % before]
+    return transit._replace(pulse=pulse, touched=touched)
 
 
 def _set_in(mapped: MappedNetwork, latch: str) -> np.ndarray:

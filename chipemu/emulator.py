@@ -12,10 +12,12 @@ from chipemu.chip import Chip
 from chipemu.delays import connection_delays, deepened
 from chipemu.errors import InputError, RunError, UnknownNameError
 from chipemu.kernels import layout as at
+from chipemu.kernels.die import Clock, Events, Probes, Spikes
 from chipemu.kernels.jit import kernel_hash
 from chipemu.kernels.layout import LANES, N_FIELDS
-from chipemu.kernels.run import Clock, Events, Probes, Spikes, run_dies
-from chipemu.latches import block_features, bring_to_rest, build_depression
+from chipemu.kernels.lesson import DECIDE, Lesson, no_lesson
+from chipemu.kernels.run import run_dies
+from chipemu.latches import bring_to_rest, build_depression
 from chipemu.ledger import Ledger
 from chipemu.mapping import MappedNetwork
 from chipemu.mapping.bases import neuron_bases
@@ -106,6 +108,7 @@ class Emulator(StoredWeights):
         self.n_runs = len(chips) * len(noise_seeds)
         self.step = np.zeros(self.n_runs, np.int64)
         self.ledger = Ledger()
+        self._inject = 1.0
         self._lanes = Lanes(mapped)
         dtype = _PRECISION[precision]
         self._keys = np.array(
@@ -122,11 +125,22 @@ class Emulator(StoredWeights):
         self._floor = np.zeros((self.n_runs, 2), dtype)
         self.state = np.zeros((self.n_runs, self._lanes.n_lanes * N_FIELDS), dtype)
         self._pending = np.zeros((self.n_runs, self._lanes.n_lanes // LANES), np.int32)
-        self._features = block_features(mapped, self._lanes)
         self._depression = build_depression(mapped, self._memory.edge, self.n_runs, dtype)
+        self._nothing = no_lesson(self.n_runs)
+        self._silence = Events(np.zeros(self.n_runs + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int32))
         self._set_floor()
         self._set_initial_state()
         self.set_biases(setting if setting is not None else point_setting(mapped, chips, self.points))
+
+    @property
+    def lane(self) -> np.ndarray:
+        """Lane of each neuron in the blocked state, (neuron,)."""
+        return self._lanes.lane
+
+    @property
+    def n_lanes(self) -> int:
+        """Lanes of a run, padding included."""
+        return self._lanes.n_lanes
 
     # --- what the die holds ---------------------------------------------------------------------------------
 
@@ -212,8 +226,7 @@ class Emulator(StoredWeights):
 
     def inject(self, on: bool) -> None:
         """Let the feedback receptors (NMDA, GABA_A) act on the somata, or only be sensed (an ablation)."""
-        for field in (at.INJECT_NMDA, at.INJECT_GABA_A):
-            self.state.reshape(self.n_runs, -1, N_FIELDS, LANES)[:, :, field] = 1.0 if on else 0.0
+        self._inject = 1.0 if on else 0.0
 
     # --- running ----------------------------------------------------------------------------------------------
 
@@ -240,48 +253,80 @@ class Emulator(StoredWeights):
         active = np.ones(self.n_runs, bool) if active is None else np.asarray(active, bool)
         n_steps = steps(duration, self.dt)
         check_events(events, self.n_runs, self.mapped.n_sources, n_steps)
-        n_lanes = self._lanes.n_lanes
+        spikes = self._room(n_steps if record else 0)
+        self._memory.plastic.learn[:] = 0 if learn is None else learn
+        self._call(
+            Clock(self.step, active, n_steps, self._noisy(), self._inject), events, spikes, probes, self._nothing
+        )
+        self.step += n_steps * active
+        self._check_state()
+        self._warn_if_busy(self._sent(events), spikes.count, duration)
+        return self._window(spikes, duration * active)
+
+    def attend(self, lesson: Lesson, *, record: bool = False) -> None:
+        """Let every die attend a lesson, whose results stand in it afterwards; see `chipemu.learning.lesson`.
+
+        Parameters
+        ----------
+        lesson : as for this emulator's runs
+        record : keep spike times while a window decides, which latencies are taken from
+        """
+        spikes = self._room(int(lesson.steps[DECIDE]) if record else 0)
+        clock = Clock(self.step, np.ones(self.n_runs, bool), 0, self._noisy(), self._inject)
+        self._call(clock, self._silence, spikes, None, lesson)
+        self.step += lesson.played
+        self._check_state()
+        self._warn_if_busy(lesson.sent, lesson.count, float(lesson.played.max()) * self.dt)
+        self._account(lesson.count[:, self._lanes.lane], lesson.played * self.dt)
+
+    def _noisy(self) -> bool:
+        return any(chip.applied.on("thermal_noise") or chip.applied.on("input_noise") for chip in self.chips)
+
+    def _room(self, n_steps: int) -> Spikes:
+        """Room for the spikes of so many steps."""
         # a neuron cannot spike more often than its dead time allows
-        t_ref = float(self._lanes.fields(self.state, at.T_REF).min(initial=1e9)) if record else 1.0
-        capacity = int(n_lanes * (n_steps / max(t_ref, 1.0) + 2)) if record else 0
-        spikes = Spikes(
+        t_ref = float(self._lanes.fields(self.state, at.T_REF).min(initial=1e9)) if n_steps else 1.0
+        capacity = int(self._lanes.n_lanes * (n_steps / max(t_ref, 1.0) + 2)) if n_steps else 0
+        return Spikes(
             np.empty((self.n_runs, capacity), np.int32),
             np.empty((self.n_runs, capacity), np.int32),
             np.empty((self.n_runs, capacity), np.float32),
-            np.zeros((self.n_runs, n_lanes), np.int32),
+            np.zeros((self.n_runs, self._lanes.n_lanes), np.int32),
             np.zeros(self.n_runs, np.int64),
         )
+
+    def _call(self, clock: Clock, events: Events, spikes: Spikes, probes: Probes | None, lesson: Lesson) -> None:
         if probes is None:
             probes = Probes(np.zeros(0, np.int64), 0, np.zeros((self.n_runs, 0, 0), self.state.dtype))
-        self._memory.plastic.learn[:] = 0 if learn is None else learn
         self._memory.plastic.writes[:] = 0
-        noisy = any(chip.applied.on("thermal_noise") or chip.applied.on("input_noise") for chip in self.chips)
         run_dies(
-            self.state, self._pending, self._lanes.address, Clock(self.step, active, n_steps, noisy), self._keys,
-            self._floor, self._slow, self._memory.wiring, self._memory.amplitude, events, self._memory.plastic,
-            self._memory.cells, self._features, self._depression, self._transit, spikes, probes,
+            self.state, self._pending, self._lanes.address, clock, self._keys, self._floor, self._slow,
+            self._memory.wiring, self._memory.amplitude, events, self._memory.plastic, self._memory.cells,
+            self._lanes.features, self._depression, self._transit, spikes, probes, lesson,
         )  # fmt: skip
-        self.step += n_steps * active
-        self._check_state()
-        self._warn_if_busy(events, spikes.count, duration)
-        return self._window(spikes, duration * active)
 
-    def _warn_if_busy(self, events: Events, count: np.ndarray, duration: float) -> None:
+    def _sent(self, events: Events) -> np.ndarray:
+        run = np.repeat(np.arange(self.n_runs), np.diff(events.offset))
+        n = self.mapped.n_sources
+        return np.bincount(run * n + events.source, minlength=self.n_runs * n).reshape(self.n_runs, n)
+
+    def _warn_if_busy(self, sent: np.ndarray, count: np.ndarray, duration: float) -> None:
+        """Warn if cores are sent more events than their buses carry; input events and spikes by (run, sender)."""
         device, mapped = self.mapped.device, self.mapped
-        total = np.diff(events.offset) + count.sum(1)  # no core is sent more than all events there are
+        total = sent.sum(1) + count.sum(1)  # no core is sent more than all events there are
         if device.power is None or total.max(initial=0) <= device.power.event_rate * duration:
             return
-        run = np.repeat(np.arange(self.n_runs), np.diff(events.offset))
-        fired = np.bincount(run * mapped.n_sources + events.source, minlength=self.n_runs * mapped.n_sources)
-        fired = np.hstack([fired.reshape(self.n_runs, -1), count[:, self._lanes.lane]])
         reached = mapped.core_mask[:, None] >> np.arange(device.chip.n_cores) & 1
-        warn_if_busy(device, fired @ reached, duration)
+        warn_if_busy(device, np.hstack([sent, count[:, self._lanes.lane]]) @ reached, duration)
 
-    def _window(self, spikes: Spikes, duration: np.ndarray) -> Window:
-        count = spikes.count[:, self._lanes.lane]
+    def _account(self, count: np.ndarray, duration: np.ndarray) -> None:
         self.ledger += Ledger(
             spikes=count.sum(1, dtype=np.int64), chip_time_s=duration, **self._memory.writes_of_call()
         )
+
+    def _window(self, spikes: Spikes, duration: np.ndarray) -> Window:
+        count = spikes.count[:, self._lanes.lane]
+        self._account(count, duration)
         kept = np.arange(spikes.step.shape[1]) < spikes.total[:, None]
         neuron_of_lane = np.full(self._lanes.n_lanes, -1)
         neuron_of_lane[self._lanes.lane] = np.arange(self.mapped.n_neurons)
@@ -375,6 +420,7 @@ class Emulator(StoredWeights):
             circuit["I0"] * PA,
             self._floor[:, 0].astype(float),
             np.repeat(thermal_voltage(kelvin) / circuit["kappa"], len(self.noise_seeds), axis=0),
+            self._inject,
         )
 
     def attributes(self) -> dict[str, object]:

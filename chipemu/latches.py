@@ -1,4 +1,4 @@
-"""What latches make of a neuron's circuit: kernel fields of dendrites and homeostasis, and which blocks need them.
+"""What latches make of a neuron's circuit: kernel fields of dendrites and homeostasis, and depressing connections.
 
 On a device that lists no latches every circuit is connected, as on DYNAP-SE1, and nothing here changes anything.
 """
@@ -9,16 +9,12 @@ import numpy as np
 
 from chipemu.errors import InputError
 from chipemu.kernels import layout as at
-from chipemu.kernels.dendrite import REGULATED, SHAPED
 from chipemu.kernels.depression import Depression
 from chipemu.kernels.layout import LANES, N_FIELDS
 from chipemu.mapping import MappedNetwork
-from chipemu.mapping.latches import neuron_latches, synapse_latches
+from chipemu.mapping.latches import DENDRITES, neuron_latches, synapse_latches
 from chipemu.units import MV, PA, PF
-from chipemu.wiring import Lanes
 
-# receptors with a dendrite, by their place in the fields of two
-_DENDRITES = ("ampa", "nmda")
 # fields that vanish where a latch is not set
 _SWITCHED = {
     "dc": (at.I_DC,),
@@ -77,7 +73,7 @@ def latch_fields(
     changed |= {field: fields[field] * alive for field in _REST}
     per_current = const["kappa"] / u_t  # 1/mV
     changed |= _homeostasis_fields(mapped, current, per_current, step)
-    for place, receptor in enumerate(_DENDRITES):
+    for place, receptor in enumerate(DENDRITES):
         changed |= _dendrite_fields(mapped, fields, current, const, per_current, step, place, receptor)
     if device.depression is not None:
         # the recovering current on the capacitor, and what the strength current takes off it in one pulse
@@ -133,21 +129,9 @@ def _homeostasis_fields(mapped, current, per_current, step) -> dict[int, np.ndar
         at.I_CA_TARGET: current["I_ca_target"],
         at.LN_GAIN_LIMIT: np.full(n, np.log(constants.largest_gain)),
     }
-    for place, receptor in enumerate(_DENDRITES):
+    for place, receptor in enumerate(DENDRITES):
         found[at.LN_GAIN_STEP + place] = per_step * set_in(mapped, f"homeostasis_{receptor}")
     return found
-
-
-def block_features(mapped: MappedNetwork, lanes: Lanes) -> np.ndarray:
-    """What every block does beyond the rest, (block,) int32 bits; a block holds neurons of one population."""
-    bits = np.zeros(lanes.n_lanes // LANES, np.int32)
-    for population in mapped.network.populations:
-        latches = neuron_latches(population, mapped.device)
-        regulated = any(f"homeostasis_{receptor}" in latches for receptor in _DENDRITES)
-        shaped = any(f"{part}_{receptor}" in latches for part in ("alpha", "conductance") for receptor in _DENDRITES)
-        blocks = np.unique(lanes.lane[mapped.neuron_slice(population)] // LANES)
-        bits[blocks] = (SHAPED if shaped or regulated else 0) | (REGULATED if regulated else 0)
-    return bits
 
 
 def build_depression(mapped: MappedNetwork, edge: np.ndarray, n_runs: int, dtype: type) -> Depression:

@@ -208,8 +208,6 @@ def neuron_fields(
         at.Y_THR: np.where(dead, NEVER, np.log(threshold)),
         at.Y_RESET: np.log(np.maximum(const["I_reset"], const["I0"] * chip.leakage) * PA),
         at.T_REF: const["V_th"] * MV * const["C_ref"] * PF / current["I_ref"] / step,
-        at.INJECT_NMDA: np.ones(len(address)),
-        at.INJECT_GABA_A: np.ones(len(address)),
     }
     for r, receptor in enumerate(RECEPTORS):
         capacity = const[f"C_syn_{receptor}"] * PF * u_t / kappa  # pA ms

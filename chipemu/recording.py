@@ -52,7 +52,13 @@ def probe_fields(probes: Sequence[str]) -> list[int]:
 
 
 def probe_values(
-    name: str, sampled: dict[int, np.ndarray], parameter, i0: float, floor: np.ndarray, volt_per_log: np.ndarray
+    name: str,
+    sampled: dict[int, np.ndarray],
+    parameter,
+    i0: float,
+    floor: np.ndarray,
+    volt_per_log: np.ndarray,
+    inject: float = 1.0,
 ) -> np.ndarray:
     """One probed quantity in SI, dims (run, probe_neuron, time).
 
@@ -64,6 +70,7 @@ def probe_values(
     i0 : current at V_mem = 0, the leakage floor at 25 degC [pA]
     floor : (run,) leakage floor of each die at its temperature [pA]
     volt_per_log : (run, probe_neuron) U_T / kappa [V]
+    inject : 1, or 0 where feedback currents are sensed but not injected
     """
     if name == "V_mem":
         return volt_per_log[..., None] * (sampled[at.Y] - np.log(i0))
@@ -74,7 +81,7 @@ def probe_values(
         return parameter(at.FB_GAIN)[..., None] / (1 + np.exp(np.clip(argument, -80, 80))) * 1e-12
     if name == "I_in":
         i_mem = np.exp(sampled[at.Y])
-        gate = i_mem / (i_mem + parameter(at.I_NMDA_THR)[..., None]) * parameter(at.INJECT_NMDA)[..., None]
+        gate = i_mem / (i_mem + parameter(at.I_NMDA_THR)[..., None]) * inject
         least = floor[:, None, None]
         excess = (sampled[at.I_SYN + at.NMDA] - least) * gate
         total = excess + sampled[at.I_SYN + at.AMPA] - sampled[at.I_SYN + at.GABA_B]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chipemu.errors import InputError
-from chipemu.kernels.run import Events
+from chipemu.kernels.die import Events
 from chipemu.kernels.stimulus import poisson_trains, regular_trains
 from chipemu.units import MS, show
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from chipemu.chip import Chip
+from chipemu.kernels.die import Wiring
 from chipemu.kernels.layout import LANES, N_RECEPTORS
-from chipemu.kernels.run import Wiring
 from chipemu.kernels.transit import LONGEST, Transit
 from chipemu.mapping import MappedNetwork
 from chipemu.wiring import Lanes
@@ -47,11 +47,11 @@ def build_transit(
         held=np.zeros((n_runs, depth, len(address) if depth > 1 else 0), np.uint16),
         n_held=np.zeros((n_runs, depth), np.int64),
         pulse=np.zeros((n_runs, late, n_blocks * N_RECEPTORS * LANES if late > 1 else 0), dtype),
-        receptors=np.zeros((n_runs, late, n_blocks if late > 1 else 0), np.int64),
+        touched=np.zeros((n_runs, late, n_blocks * N_RECEPTORS if late > 1 else 0), np.uint8),
     )
 
 
 def clear(transit: Transit) -> None:
     """Forget everything that is on its way."""
-    for ring in (transit.held, transit.n_held, transit.pulse, transit.receptors):
+    for ring in (transit.held, transit.n_held, transit.pulse, transit.touched):
         ring[:] = 0

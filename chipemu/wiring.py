@@ -6,38 +6,59 @@ import numpy as np
 
 from chipemu.addresses import packed
 from chipemu.chip import Chip
-from chipemu.kernels import layout as at
-from chipemu.kernels.layout import BLOCK, LANES, N_FIELDS
+from chipemu.device import DeviceSpec
+from chipemu.kernels.dendrite import REGULATED, SHAPED
+from chipemu.kernels.die import Wiring
+from chipemu.kernels.layout import BLOCK, LANES, N_FIELDS, PULSES
 from chipemu.kernels.plastic import Plastic
-from chipemu.kernels.run import Wiring
 from chipemu.mapping import MappedNetwork
+from chipemu.mapping.latches import DENDRITES, neuron_latches
+from chipemu.network import Population
 from chipemu.units import PA
 
 
+def circuit_features(population: Population, device: DeviceSpec) -> int:
+    """Bits of ``kernels.dendrite`` that the latches of a population ask for."""
+    latches = neuron_latches(population, device)
+    regulated = any(f"homeostasis_{receptor}" in latches for receptor in DENDRITES)
+    shaped = any(f"{part}_{receptor}" in latches for part in ("alpha", "conductance") for receptor in DENDRITES)
+    return (SHAPED if shaped or regulated else 0) | (REGULATED if regulated else 0)
+
+
 class Lanes:
-    """Where each placed neuron sits in the blocked state: every population starts a new block.
+    """Where each placed neuron sits in the blocked state: populations with the same features share blocks.
 
     Attributes
     ----------
     lane : (neuron,) lane of each neuron
     n_lanes : lanes including padding
+    features : (block,) int32, bits of ``kernels.dendrite``: what a block does beyond the rest
     address : (n_lanes) uint32, core * 65536 + neuron; padding repeats the highest address
     """
 
     def __init__(self, mapped: MappedNetwork):
         self.lane = np.empty(mapped.n_neurons, np.int64)
-        used = 0
+        used, features = 0, []
         for population in mapped.network.populations:
+            needed = circuit_features(population, mapped.device)
+            if features and features[-1] != needed:
+                used = len(features) * LANES
             self.lane[mapped.neuron_slice(population)] = used + np.arange(population.n)
-            used += -(-population.n // LANES) * LANES
-        self.n_lanes = used
-        self.address = np.full(used, 0xFFFFFFFF, np.uint32)
+            used += population.n
+            features += [needed] * (-(-used // LANES) - len(features))
+        self.n_lanes, self.features = len(features) * LANES, np.array(features, np.int32)
+        self.address = np.full(self.n_lanes, 0xFFFFFFFF, np.uint32)
         self.address[self.lane] = packed(mapped.address)
 
     def base(self, neuron: np.ndarray) -> np.ndarray:
         """Position of the first field of some neurons in a run's state."""
         block, lane = np.divmod(self.lane[neuron], LANES)
         return block * BLOCK + lane
+
+    def pulse(self, neuron: np.ndarray) -> np.ndarray:
+        """Position of the first receptor of some neurons in a run's pulses, int32."""
+        block, lane = np.divmod(self.lane[neuron], LANES)
+        return (block * PULSES + lane).astype(np.int32)
 
     def fields(self, state: np.ndarray, first: int, count: int = 1) -> np.ndarray:
         """Copy of some fields of every neuron, dims (run, neuron) or (run, field, neuron)."""
@@ -79,7 +100,7 @@ def build_wiring(mapped: MappedNetwork, lanes: Lanes) -> tuple[Wiring, np.ndarra
     sender = sender_lane(mapped, lanes, edges.pre[edge])
     order = np.argsort(sender, kind="stable")
     edge = edge[order]
-    target = lanes.base(edges.post[edge]) + (at.PULSE + edges.receptor[edge].astype(np.int64)) * LANES
+    target = lanes.pulse(edges.post[edge]) + edges.receptor[edge].astype(np.int32) * LANES
     offset = _offsets(sender[order], mapped.n_sources + lanes.n_lanes)
     return Wiring(mapped.n_sources, offset, target, delay=np.zeros((0, 0), np.int32)), edge
 
@@ -115,6 +136,7 @@ def build_plastic(
     return Plastic(
         offset=_offsets(sender[order], mapped.n_sources + lanes.n_lanes),
         lane=lanes.base(post),
+        target=lanes.pulse(post),
         address=(place[:, 0] << 20) | (place[:, 1] << 8) | slot.astype(np.uint32),
         code=np.zeros((n_runs, len(edge)), np.int32),
         word=word,

@@ -7,7 +7,7 @@ import numpy as np
 
 from chipemu.chip import Chip
 from chipemu.emulator import DEFAULT_DT, Emulator
-from chipemu.kernels.run import Events
+from chipemu.kernels.die import Events
 from chipemu.mapping import MappedNetwork, map_network
 from chipemu.mapping.placement import Placement
 from chipemu.network import RECEPTORS, Network

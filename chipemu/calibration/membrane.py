@@ -41,7 +41,7 @@ READINGS = {
 }
 WEIGHTED = ("tau_syn",)  # readings through a synapse, which must not flood the membrane
 _HELD, _START = 100e-12, 250e-12  # A, membrane currents far above the soma gain and below its positive feedback
-_FLOODED = 50e-9  # A, charges a membrane within a step or two
+_FLOODED = 5e-6  # A, charges a membrane within microseconds
 _ABOVE = 3.0  # times the rheobase: levels are read between spikes, and neurons of far-off cores must fire too
 _FASTER = 10.0  # leak over decay of the synapse that is read
 _A_SPIKE = -2.0  # change of ln(I_mem) in one step; the fastest leak takes 0.1

@@ -10,116 +10,243 @@ from chipemu.kernels import layout as at
 from chipemu.kernels.dpi import charge
 from chipemu.kernels.jit import kernel, real
 from chipemu.kernels.layout import LANES
-from chipemu.kernels.random import normal_pair, words_at
+from chipemu.kernels.random import normals_of_word, words_at
 from chipemu.kernels.soma import net_current
 
 
 @kernel
-def draw_noise(X, base, addresses, first, pair, key_a, key_b):
-    """Fill the block's normals for steps 2 * pair and 2 * pair + 1 of absolute chip time."""
+def draw_noise(X, base, addresses, first, quarter, key_a, key_b):
+    """Fill the block's normals for steps 4 * quarter to 4 * quarter + 3 of absolute chip time."""
     base = base & at.INDEX
     first = first & at.INDEX
     for lane in range(LANES):
         q = base + lane
-        a, b, c, d = words_at(addresses[first + lane], pair, at.STREAM_NOISE, key_a, key_b)
-        m0, i0 = normal_pair(a, b, X[q])
-        m1, i1 = normal_pair(c, d, X[q])
+        a, b, c, d = words_at(addresses[first + lane], quarter, at.STREAM_NOISE, key_a, key_b)
+        m0, i0 = normals_of_word(a, X[q])
+        m1, i1 = normals_of_word(b, X[q])
+        m2, i2 = normals_of_word(c, X[q])
+        m3, i3 = normals_of_word(d, X[q])
         X[q + at.NORMAL * LANES] = m0
         X[q + (at.NORMAL + 1) * LANES] = i0
         X[q + (at.NORMAL + 2) * LANES] = m1
         X[q + (at.NORMAL + 3) * LANES] = i1
+        X[q + (at.NORMAL + 4) * LANES] = m2
+        X[q + (at.NORMAL + 5) * LANES] = i2
+        X[q + (at.NORMAL + 6) * LANES] = m3
+        X[q + (at.NORMAL + 7) * LANES] = i3
+
+
+@kernel(inline=True)
+def gather(pulse, places, n, place, amplitude):
+    """Add an event to the pulse at ``place``, and the place to the list of ``n`` that have one; returns its length."""
+    t = np.int64(place) & at.INDEX
+    places[n] = t
+    n += np.int64((pulse[t] == 0) & (amplitude != 0))
+    pulse[t] += amplitude
+    return n
 
 
 @kernel
-def charge_synapses(X, base, receptors):
-    """Give the pulses gathered in this step to the synapses, and clear them; bit r of ``receptors`` is receptor r."""
-    base = base & at.INDEX
-    zero = real(0.0, X[base])
-    for receptor in range(at.N_RECEPTORS):
-        if receptors & (1 << receptor):
-            o = base + receptor * LANES
-            for lane in range(LANES):
-                q = o + lane
-                linear = X[q + at.CHARGE * LANES] * X[q + at.PULSE * LANES]
-                X[q] = charge(X[q], X[q + at.I_GAIN_SYN * LANES], linear)
-                X[q + at.PULSE * LANES] = zero
+def charge_synapses(X, pulse, places, n, work):
+    """Give the pulses gathered in this step at ``n`` places to their synapses, and clear them.
 
-
-@kernel
-def advance(X, base, half, i0, y_floor):
-    """One step of synapse decay, adaptation, soma, spike and reset for 16 neurons; returns how many spiked.
-
-    The soma takes a Heun step (second order) over the part of the step in which it is not refractory; the threshold
-    crossing is interpolated, and the dead time runs from that instant, so that rates do not snap to the grid.
-    ``half`` selects which of the two prepared pairs of normals belongs to this step.
+    Few synapses of a large network have one in a step: they are brought side by side into ``work`` (48).
     """
-    zero = real(0.0, X[base])
-    one = real(1.0, zero)
-    halved = real(0.5, zero)
-    base = base & at.INDEX
-    noise = at.NORMAL + 2 * (half & 1)
-    for lane in range(LANES):
-        q = base + lane
-        # synapses: value at the start and at the end of the step (exact exponential decay, floored)
-        a0 = X[q]
-        n0 = X[q + LANES]
-        s0 = X[q + 2 * LANES]
-        b0 = X[q + 3 * LANES]
-        a1 = max(a0 * X[q + at.DECAY * LANES], i0)
-        n1 = max(n0 * X[q + (at.DECAY + 1) * LANES], i0)
-        s1 = max(s0 * X[q + (at.DECAY + 2) * LANES], i0)
-        b1 = max(b0 * X[q + (at.DECAY + 3) * LANES], i0)
-        h0 = X[q + at.I_AHP * LANES]
-        h1 = max(h0 * X[q + at.AHP_DECAY * LANES], i0)
-        ou = (
-            X[q + at.INPUT_NOISE * LANES] * X[q + at.OU_KEEP * LANES]
-            + X[q + at.OU_KICK * LANES] * X[q + (noise + 1) * LANES]
-        )
-        # what the soma sees: currents above the leakage floor
-        dc = X[q + at.I_DC * LANES]
-        leak = X[q + at.I_TAU * LANES] * X[q + at.SLOW_LEAK * LANES]
-        inject_n = X[q + at.INJECT_NMDA * LANES]
-        inject_s = X[q + at.INJECT_GABA_A * LANES]
-        gain = X[q + at.I_GAIN * LANES]
-        nmda_thr = X[q + at.I_NMDA_THR * LANES]
-        fb_gain = X[q + at.FB_GAIN * LANES]
-        fb_th = X[q + at.FB_TH * LANES]
-        fb_n = X[q + at.FB_INV_NORM * LANES]
-        y0 = X[q + at.Y * LANES]
-        dead = X[q + at.REFRACTORY * LANES]
-        active = min(max(one - dead, zero), one)  # fraction of the step outside the dead time
-        h = X[q + at.STEP_PER_CHARGE * LANES] * active
-        factor = (one + ou) * X[q + at.SLOW_INPUT * LANES]
-        k1 = net_current(
-            y0, (n0 - i0) * inject_n, a0 - b0 + dc, leak + (h0 - i0) + (s0 - i0) * inject_s,
-            gain, nmda_thr, fb_gain, fb_th, fb_n, i0, factor,
-        )  # fmt: skip
-        ye = max(y0 + h * k1, y_floor)
-        k2 = net_current(
-            ye, (n1 - i0) * inject_n, a1 - b1 + dc, leak + (h1 - i0) + (s1 - i0) * inject_s,
-            gain, nmda_thr, fb_gain, fb_th, fb_n, i0, factor,
-        )  # fmt: skip
+    for first in range(0, n, LANES):
+        together = min(LANES, n - first)
+        for lane in range(together):
+            t = np.int64(places[first + lane]) & at.INDEX
+            q = (t // at.PULSES * at.BLOCK + t % at.PULSES) & at.INDEX
+            work[lane] = X[q]
+            work[LANES + lane] = X[q + at.I_GAIN_SYN * LANES]
+            work[2 * LANES + lane] = X[q + at.CHARGE * LANES] * pulse[t]
+            pulse[t] = 0
+        for lane in range(LANES):
+            work[lane] = charge(work[lane], work[LANES + lane], work[2 * LANES + lane])
+        for lane in range(together):
+            t = np.int64(places[first + lane]) & at.INDEX
+            X[(t // at.PULSES * at.BLOCK + t % at.PULSES) & at.INDEX] = work[lane]
+
+
+# A neuron takes a step again in smaller ones where it fires, where the slope of its current changes so much that
+# ln(I_mem) would err by more than the first number, or where it would run through the positive feedback's sigmoid.
+_LARGEST_ERROR = 0.02
+_LARGEST_REACH = 3.0  # of the sigmoid's argument
+_SIGMOID = 3.0  # where it bends: arguments below this size
+# In a sub-step ln(I_mem) and h J move no further than the first number, the sigmoid's argument than the second.
+_SMALL_MOVE = 0.5
+_SMALL_REACH = 2.0
+_MOST_SUBSTEPS = 100
+
+
+@kernel(inline=True)
+def _move(h, net, slope):
+    # h phi_1(h J) f with phi_1(z) = (e^z - 1) / z by its Pade form (0, 2): exact to z^2, never singular
+    one = real(1.0, h)
+    z = h * slope
+    return h * net / (one + z * (z * real(1.0 / 12.0, h) - real(0.5, h)))
+
+
+@kernel(inline=True)
+def _excess(h, move, bend, steep, x):
+    # above 0 where a step is too long
+    reach = steep * move
+    through = min(min(real(_SIGMOID, h) - x, x + reach + real(_SIGMOID, h)), reach - real(_LARGEST_REACH, h))
+    return max(h * bend * move * move * real(1 / 6, h) - real(_LARGEST_ERROR, h), through)
+
+
+def _make_advance(noisy):
+    # two kernels of one source: without noise a third of the memory is not read
+    @kernel
+    def advance(X, base, work, step, inject, i0, y_floor):
+        """One step of synapse decay, adaptation, soma, spike and reset for 16 neurons; returns how many spiked.
+
+        Over the part of the step in which it is not refractory the soma takes an exponential Rosenbrock-Euler step
+        (Pope 1963; Hochbruck, Ostermann and Schweitzer 2009, eq. 2.9; second order) with the input of mid-step,
+
+            y1 = y0 + h phi_1(h J) f(y0),     J = df/dy,     phi_1(z) = (e^z - 1) / z.
+
+        ``step``, of absolute chip time, tells which of the prepared normals are its own; ``inject`` is 1, or 0 where
+        the feedback currents (NMDA, GABA_A) are sensed but not injected; ``work`` (48) is scratch.
+        """
+        zero = real(0.0, X[base])
+        one = real(1.0, zero)
+        halved = real(0.5, zero)
+        base = base & at.INDEX
+        noise = at.NORMAL + 2 * (step & 3)
+        for lane in range(LANES):
+            q = base + lane
+            # synapses: value at the start and at the end of the step (exact exponential decay, floored)
+            a0 = X[q]
+            n0 = X[q + LANES]
+            s0 = X[q + 2 * LANES]
+            b0 = X[q + 3 * LANES]
+            a1 = max(a0 * X[q + at.DECAY * LANES], i0)
+            n1 = max(n0 * X[q + (at.DECAY + 1) * LANES], i0)
+            s1 = max(s0 * X[q + (at.DECAY + 2) * LANES], i0)
+            b1 = max(b0 * X[q + (at.DECAY + 3) * LANES], i0)
+            h0 = X[q + at.I_AHP * LANES]
+            h1 = max(h0 * X[q + at.AHP_DECAY * LANES], i0)
+            # what the soma sees at mid-step: currents above the leakage floor
+            i_nmda = (halved * (n0 + n1) - i0) * inject
+            i_other = halved * ((a0 + a1) - (b0 + b1)) + X[q + at.I_DC * LANES]
+            leak = X[q + at.I_TAU * LANES]
+            i_out = (halved * (h0 + h1) - i0) + (halved * (s0 + s1) - i0) * inject
+            y0 = X[q + at.Y * LANES]
+            dead = X[q + at.REFRACTORY * LANES]
+            active = min(max(one - dead, zero), one)  # fraction of the step outside the dead time
+            h = X[q + at.STEP_PER_CHARGE * LANES] * active
+            if noisy:
+                ou = X[q + at.INPUT_NOISE * LANES] * X[q + at.OU_KEEP * LANES]
+                ou += X[q + at.OU_KICK * LANES] * X[q + (noise + 1) * LANES]
+                X[q + at.INPUT_NOISE * LANES] = ou
+                factor = (one + ou) * X[q + at.SLOW_INPUT * LANES]
+                i_nmda *= factor
+                i_other *= factor
+                leak *= X[q + at.SLOW_LEAK * LANES]
+            net, slope, bend, steep, x = net_current(
+                y0, i_nmda, i_other, leak + i_out, X[q + at.I_GAIN * LANES], X[q + at.I_NMDA_THR * LANES],
+                X[q + at.FB_GAIN * LANES], X[q + at.FB_TH * LANES], X[q + at.FB_INV_NORM * LANES], i0,
+            )  # fmt: skip
+            move = _move(h, net, slope)
+            y1 = y0 + move
+            if noisy:
+                y1 += X[q + at.MEMBRANE_KICK * LANES] * X[q + noise * LANES] * active
+            y1 = max(y1, y_floor)
+            doubt = max(y1 - X[q + at.Y_THR * LANES], _excess(h, move, bend, steep, x))
+            X[q] = a1
+            X[q + LANES] = n1
+            X[q + 2 * LANES] = s1
+            X[q + 3 * LANES] = b1
+            X[q + at.I_AHP * LANES] = h1
+            X[q + at.Y * LANES] = y1
+            X[q + at.REFRACTORY * LANES] = max(dead - one, zero)
+            work[at.Y_BEFORE * LANES + lane] = y0
+            work[at.DEAD_BEFORE * LANES + lane] = dead
+            work[at.AGAIN * LANES + lane] = one if doubt >= zero else zero
+        again = np.int32(0)
+        for lane in range(LANES):
+            # kept in 32 bits: a sum that widens would not be packed
+            again = np.int32(again + np.int32(work[at.AGAIN * LANES + lane]))
+        fired = np.int32(0)
+        if again > 0:
+            for lane in range(LANES):
+                if work[at.AGAIN * LANES + lane] != 0:
+                    fired += _step_again(X, base + lane, work, lane, noise, noisy, inject, i0, y_floor)
+        return fired
+
+    return advance
+
+
+@kernel(inline=True)
+def _at_mid(X, q, field, decay, i0):
+    # mean, above the floor, of a current that has already decayed to its end; one at the floor is taken to start there
+    end = X[q + field * LANES]
+    half = real(0.5, i0)
+    return half * (end + end / max(X[q + decay * LANES], half)) - i0 if end > i0 else real(0.0, i0)
+
+
+@kernel(inline=True)
+def _crossing(y, after, threshold, start):
+    # where a parabola through both ends with slope ``start`` (per step) at the first meets the threshold, 0..1
+    tiny = real(1e-12, y)
+    linear = (threshold - y) / max(after - y, tiny)
+    s = (threshold - y) / max(start + (after - y - start) * linear, tiny)
+    return min(max(s, real(0.0, y)), real(1.0, y))
+
+
+@kernel
+def _step_again(X, q, work, lane, noise, noisy, inject, i0, y_floor):
+    """Take one soma through its last step in sub-steps; returns 1 if it spiked, and resets it then.
+
+    The threshold crossing is interpolated, and the dead time runs from that instant, so that rates do not snap to the
+    grid.
+    """
+    zero = real(0.0, i0)
+    one = real(1.0, i0)
+    active = min(max(one - work[at.DEAD_BEFORE * LANES + lane], zero), one)
+    i_nmda = _at_mid(X, q, at.NMDA, at.DECAY + at.NMDA, i0) * inject
+    i_other = _at_mid(X, q, at.AMPA, at.DECAY + at.AMPA, i0) - _at_mid(X, q, at.GABA_B, at.DECAY + at.GABA_B, i0)
+    i_other += X[q + at.I_DC * LANES]
+    i_out = _at_mid(X, q, at.I_AHP, at.AHP_DECAY, i0) + _at_mid(X, q, at.GABA_A, at.DECAY + at.GABA_A, i0) * inject
+    leak = X[q + at.I_TAU * LANES]
+    kick = zero
+    if noisy:
+        factor = (one + X[q + at.INPUT_NOISE * LANES]) * X[q + at.SLOW_INPUT * LANES]
+        i_nmda *= factor
+        i_other *= factor
+        leak *= X[q + at.SLOW_LEAK * LANES]
         kick = X[q + at.MEMBRANE_KICK * LANES] * X[q + noise * LANES] * active
-        y1 = max(y0 + halved * h * (k1 + k2) + kick, y_floor)
-        threshold = X[q + at.Y_THR * LANES]
-        # 1 or 0, and blended by arithmetic: several selects on one condition become a branch, and scalar code
-        fired = one if y1 >= threshold else zero
-        kept = one - fired
-        # linear interpolation of the crossing inside the active part of the step
-        crossing = (threshold - y0) / max(y1 - y0, real(1e-12, zero))
-        when = (one - active) + active * min(max(crossing, zero), one)
-        X[q] = a1
-        X[q + LANES] = n1
-        X[q + 2 * LANES] = s1
-        X[q + 3 * LANES] = b1
-        X[q + at.I_AHP * LANES] = h1 + fired * X[q + at.AHP_JUMP * LANES]
-        X[q + at.INPUT_NOISE * LANES] = ou
-        X[q + at.Y * LANES] = fired * X[q + at.Y_RESET * LANES] + kept * y1
-        X[q + at.REFRACTORY * LANES] = fired * (X[q + at.T_REF * LANES] - one + when) + kept * max(dead - one, zero)
-        X[q + at.SPIKE * LANES] = fired
-        X[q + at.SPIKE_FRACTION * LANES] = when
-    total = np.int32(0)
-    for lane in range(LANES):
-        # kept in 32 bits: a sum that widens would not be packed
-        total = np.int32(total + np.int32(X[base + at.SPIKE * LANES + lane]))
-    return total
+    threshold = X[q + at.Y_THR * LANES]
+    y = work[at.Y_BEFORE * LANES + lane]
+    h = X[q + at.STEP_PER_CHARGE * LANES] * active
+    rest = one
+    for k in range(_MOST_SUBSTEPS):
+        net, slope, _, steep, x = net_current(
+            y, i_nmda, i_other, leak + i_out, X[q + at.I_GAIN * LANES], X[q + at.I_NMDA_THR * LANES],
+            X[q + at.FB_GAIN * LANES], X[q + at.FB_TH * LANES], X[q + at.FB_INV_NORM * LANES], i0,
+        )  # fmt: skip
+        # far from the sigmoid its argument may move up to where it bends
+        room = max(abs(x) - real(_SIGMOID, i0), real(_SMALL_REACH, i0))
+        pace = max(max(abs(net), abs(slope)) * real(1 / _SMALL_MOVE, i0), abs(net) * steep / room)
+        part = min(rest, one / max(h * pace, real(1e-9, i0))) if k < _MOST_SUBSTEPS - 1 else rest
+        after = max(y + _move(h * part, net, slope) + part * kick, y_floor)
+        if after >= threshold:
+            done = one - rest + part * _crossing(y, after, threshold, part * (h * net + kick))
+            when = (one - active) + active * done
+            X[q + at.I_AHP * LANES] += X[q + at.AHP_JUMP * LANES]
+            X[q + at.Y * LANES] = X[q + at.Y_RESET * LANES]
+            X[q + at.REFRACTORY * LANES] = X[q + at.T_REF * LANES] - one + when
+            X[q + at.SPIKE * LANES] = one
+            X[q + at.SPIKE_FRACTION * LANES] = when
+            return np.int32(1)
+        y = after
+        rest -= part
+        if rest <= zero:
+            break
+    X[q + at.Y * LANES] = y
+    return np.int32(0)
+
+
+advance_noisy = _make_advance(True)
+advance_quiet = _make_advance(False)

@@ -28,30 +28,26 @@ from chipemu.kernels.layout import LANES
 SHAPED, REGULATED = 1, 2
 # receptors that have a dendrite of their own: AMPA and NMDA
 DENDRITES = 2
-_DENDRITE_BITS = (1 << DENDRITES) - 1
 
 
 @kernel
-def charge_dendrites(X, base, receptors):
-    """Give the pulses of AMPA and NMDA to both DPIs of their dendrite; returns the bits of the other receptors."""
-    base = base & at.INDEX
-    zero = real(0.0, X[base])
-    for receptor in range(DENDRITES):
-        if receptors & (1 << receptor):
-            o = base + receptor * LANES
-            for lane in range(LANES):
-                q = o + lane
-                # the gain current is a factor of the charge, and its own scale
-                gain = exp(X[q + at.LN_GAIN * LANES])
-                pulse = X[q + at.PULSE * LANES] * gain
-                X[q + at.DPI_E * LANES] = charge(
-                    X[q + at.DPI_E * LANES], X[q + at.I_GAIN_SYN * LANES] * gain, X[q + at.CHARGE * LANES] * pulse
-                )
-                X[q + at.DPI_I * LANES] = charge(
-                    X[q + at.DPI_I * LANES], X[q + at.I_GAIN_I * LANES] * gain, X[q + at.CHARGE_I * LANES] * pulse
-                )
-                X[q + at.PULSE * LANES] = zero
-    return receptors & ~_DENDRITE_BITS
+def charge_dendrite(X, base, pulse, first, receptor):
+    """Give the pulses of AMPA or NMDA, from ``first`` on in ``pulse``, to both DPIs of their dendrite."""
+    first = first & at.INDEX
+    o = (base + receptor * LANES) & at.INDEX
+    zero = real(0.0, X[o])
+    for lane in range(LANES):
+        q = o + lane
+        # the gain current is a factor of the charge, and its own scale
+        gain = exp(X[q + at.LN_GAIN * LANES])
+        amplitude = pulse[first + lane] * gain
+        X[q + at.DPI_E * LANES] = charge(
+            X[q + at.DPI_E * LANES], X[q + at.I_GAIN_SYN * LANES] * gain, X[q + at.CHARGE * LANES] * amplitude
+        )
+        X[q + at.DPI_I * LANES] = charge(
+            X[q + at.DPI_I * LANES], X[q + at.I_GAIN_I * LANES] * gain, X[q + at.CHARGE_I * LANES] * amplitude
+        )
+        pulse[first + lane] = zero
 
 
 @kernel(inline=True)

@@ -15,7 +15,7 @@ import numpy as np
 from chipemu.kernels import layout as at
 from chipemu.kernels.elementary import exp
 from chipemu.kernels.jit import kernel, real
-from chipemu.kernels.layout import LANES
+from chipemu.kernels.layout import BLOCK, LANES, PULSES
 
 
 class Depression(NamedTuple):
@@ -27,11 +27,12 @@ class Depression(NamedTuple):
 
 
 @kernel(inline=True)
-def strength(X, e, lane, amplitude, depression, run, step):
-    """Amplitude that an event at absolute ``step`` delivers through connection ``e``, whose neuron is at ``lane``."""
+def strength(X, e, target, amplitude, depression, run, step):
+    """Amplitude that an event at absolute ``step`` delivers through connection ``e`` to ``target`` of the pulses."""
     if depression.place.size == 0 or depression.place[e] < 0:
         return amplitude[e]
     d = depression.place[e]
+    lane = target // PULSES * BLOCK + target % LANES
     one = real(1.0, amplitude[e])
     elapsed = real(step - depression.last[run, d], one)
     rate = X[lane + at.STD_RATE * LANES]

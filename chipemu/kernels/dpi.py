@@ -10,16 +10,16 @@ Not modelled: the finite slope of the pulse edges, the Early effect, and the lea
 most one time step, so what is left out is below dt / tau of one charge).
 """
 
-from chipemu.kernels.elementary import exp, log
+from chipemu.kernels.elementary import log, rough_exp, rough_log
 from chipemu.kernels.jit import kernel, real
 
 
 @kernel(inline=True)
-def _refined(rise, i_syn, i_gain, charge_linear):
+def _refined(rise, log_rise, i_syn, i_gain, charge_linear):
     # one step of Fritsch, Shafer and Crowley 1973 (fourth order) for i_syn (rise - 1) + i_gain ln(rise) = charge_linear
     one = real(1.0, rise)
     two = real(2.0, rise)
-    rest = charge_linear - i_syn * (rise - one) - i_gain * log(rise)
+    rest = charge_linear - i_syn * (rise - one) - i_gain * log_rise
     slope = i_gain + i_syn * rise
     twice = two * slope * (slope + real(2.0 / 3.0, rise) * rest)
     bend = i_gain * rest
@@ -44,10 +44,13 @@ def charge(i_syn, i_gain, charge_linear):
     charge_linear : A, summed over the parallel words of the step [pA]
     """
     # Both bounds of the rise I'/I lie above the root (one ignores each term's excess); the lower of them is within a
-    # factor of 6 of it where synapses work, and two steps of fourth order leave less than float32 resolves.
-    by_gain = exp(min(charge_linear / (i_gain + i_syn), real(80.0, i_syn)))  # the other bound is lower long before
+    # factor of 6 of it where synapses work, and two steps of fourth order leave less than float32 resolves. The first
+    # of them needs its logarithm to two digits only.
+    by_gain = rough_exp(
+        min(charge_linear / (i_gain + i_syn), real(80.0, i_syn))
+    )  # the other bound is lower long before
     rise = min(by_gain, real(1.0, i_syn) + charge_linear / i_syn)
     # written out: an inner loop would keep the caller's loop over lanes from being packed
-    rise = _refined(rise, i_syn, i_gain, charge_linear)
-    rise = _refined(rise, i_syn, i_gain, charge_linear)
+    rise = _refined(rise, rough_log(rise), i_syn, i_gain, charge_linear)
+    rise = _refined(rise, log(rise), i_syn, i_gain, charge_linear)
     return i_syn * rise

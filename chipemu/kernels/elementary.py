@@ -46,6 +46,27 @@ def _log32(x):
 
 
 @kernel
+def _rough_exp32(x):
+    # as exp, to r^3: 6e-4
+    x = min(max(x, np.float32(-80.0)), np.float32(80.0))
+    k = np.float32(x * np.float32(1.442695041) + np.float32(12582912.0)) - np.float32(12582912.0)
+    r = x - k * np.float32(0.6931471806)
+    p = (r + np.float32(1.0)) + r * r * (r * np.float32(1 / 6) + np.float32(0.5))
+    return p * float32_from_bits((np.int32(k) + np.int32(127)) << np.int32(23))
+
+
+@kernel
+def _rough_log32(x):
+    # x = 2^e m, m in [1, 2): a parabola in m through both ends errs by 6e-3
+    i = bits32(x)
+    m = float32_from_bits(np.int32((i & np.int32(0x007FFFFF)) | np.int32(0x3F800000)))
+    e = np.float32(np.int32(i >> np.int32(23)) - np.int32(127))
+    return (e - np.float32(1.6748748) + m * (np.float32(2.0246877) - m * np.float32(0.34484843))) * np.float32(
+        0.6931471806
+    )
+
+
+@kernel
 def _half_turn32(t):
     # sine and cosine of pi t, t in [-1/2, 1/2]: Taylor in (pi t)^2
     a = t * np.float32(3.14159265)
@@ -69,6 +90,16 @@ def log(x):
     return _log32(x) if x.dtype == np.float32 else np.float64(math.log(x))
 
 
+def rough_exp(x):
+    """``e^x`` to 1e-3 in float32, for the start of an iteration."""
+    return _rough_exp32(x) if x.dtype == np.float32 else np.float64(math.exp(x))
+
+
+def rough_log(x):
+    """Natural logarithm to 1e-2 (absolute) in float32, for the start of an iteration."""
+    return _rough_log32(x) if x.dtype == np.float32 else np.float64(math.log(x))
+
+
 def half_turn(t):
     """Sine and cosine of ``pi * t`` for ``t`` in [-1/2, 1/2], in the type of ``t``."""
     if t.dtype == np.float32:
@@ -85,6 +116,14 @@ if not INTERPRETED:
     @overload(log, inline="always")
     def _log_overload(x):
         return (lambda x: _log32(x)) if x == numba.float32 else (lambda x: math.log(x))
+
+    @overload(rough_exp, inline="always")
+    def _rough_exp_overload(x):
+        return (lambda x: _rough_exp32(x)) if x == numba.float32 else (lambda x: math.exp(x))
+
+    @overload(rough_log, inline="always")
+    def _rough_log_overload(x):
+        return (lambda x: _rough_log32(x)) if x == numba.float32 else (lambda x: math.log(x))
 
     @overload(half_turn, inline="always")
     def _half_turn_overload(t):

@@ -22,8 +22,7 @@ REFRACTORY = 6  # steps of dead time left
 INPUT_NOISE = 7  # Ornstein-Uhlenbeck factor on the input current
 SPIKE = 8  # 1 where the neuron spiked in the step just done
 SPIKE_FRACTION = 9  # where in that step, 0..1
-PULSE = 10  # 4 fields: pulse amplitude gathered for this step [CAM words]
-NORMAL = 14  # 4 fields: standard normals for two steps (membrane, input, membrane, input)
+NORMAL = 10  # 8 fields: standard normals for four steps (membrane, input, membrane, input, ...)
 N_STATE = 18
 
 # --- parameters (constant while a run lasts) -----------------------------------------------------------------
@@ -46,34 +45,42 @@ T_REF = 42  # steps
 MEMBRANE_KICK = 43  # standard deviation of thermal noise per step in Y
 OU_KEEP = 44  # exp(-dt / tau_noise)
 OU_KICK = 45  # standard deviation of the OU innovation per step
-INJECT_NMDA = 46  # 1, or 0 where the feedback current is sensed but not injected into the soma
-INJECT_GABA_A = 47
 
 # --- slow noise (see slow.py), state: factors that a tick sets, 1 without it ---------------------------------
-SLOW_INPUT = 48  # on the input current of the soma
-SLOW_LEAK = 49  # on its leak
+SLOW_INPUT = 46  # on the input current of the soma
+SLOW_LEAK = 47  # on its leak
 
 # --- dendrites of DYNAP-SE2 (see dendrite.py); read only in blocks whose features ask for them ---------------
-DPI_E = 50  # 2 fields (AMPA, NMDA), state: current of the excitatory DPI [pA]
-DPI_I = 52  # 2 fields, state: current of the inhibitory DPI of an alpha shape [pA]
-LN_GAIN = 54  # 2 fields, state: ln of the homeostatic factor on the gain
-LN_GAIN_REST = 56  # 2 fields, state: what the sum before has lost to rounding
-I_CA = 58  # state: calcium current [pA]
-DECAY_E = 59  # 2 fields: exp(-dt / tau) of the excitatory DPI
-DECAY_I = 61  # 2 fields
-I_GAIN_I = 63  # 2 fields: gain current of the inhibitory DPI [pA]
-CHARGE_I = 65  # 2 fields: linear charge of one word in it [pA]
-ALPHA = 67  # 2 fields: 1 with an alpha shape, else 0
-INV_REV = 69  # 2 fields: 1 / I_rev, or 0 without a driving force [1/pA]
-LN_GAIN_STEP = 71  # 2 fields: dt / tau_h, or 0 without homeostasis
-CA_DECAY = 73  # exp(-dt / tau_ca)
-CA_JUMP = 74  # [pA]
-I_CA_TARGET = 75  # [pA]
-LN_GAIN_LIMIT = 76
-STD_RATE = 77  # dt / tau_rec of depressing synapses
-STD_KEPT = 78  # 1 - U
-N_FIELDS = 79
+DPI_E = 48  # 2 fields (AMPA, NMDA), state: current of the excitatory DPI [pA]
+DPI_I = 50  # 2 fields, state: current of the inhibitory DPI of an alpha shape [pA]
+LN_GAIN = 52  # 2 fields, state: ln of the homeostatic factor on the gain
+LN_GAIN_REST = 54  # 2 fields, state: what the sum before has lost to rounding
+I_CA = 56  # state: calcium current [pA]
+DECAY_E = 57  # 2 fields: exp(-dt / tau) of the excitatory DPI
+DECAY_I = 59  # 2 fields
+I_GAIN_I = 61  # 2 fields: gain current of the inhibitory DPI [pA]
+CHARGE_I = 63  # 2 fields: linear charge of one word in it [pA]
+ALPHA = 65  # 2 fields: 1 with an alpha shape, else 0
+INV_REV = 67  # 2 fields: 1 / I_rev, or 0 without a driving force [1/pA]
+LN_GAIN_STEP = 69  # 2 fields: dt / tau_h, or 0 without homeostasis
+CA_DECAY = 71  # exp(-dt / tau_ca)
+CA_JUMP = 72  # [pA]
+I_CA_TARGET = 73  # [pA]
+LN_GAIN_LIMIT = 74
+STD_RATE = 75  # dt / tau_rec of depressing synapses
+STD_KEPT = 76  # 1 - U
+N_FIELDS = 77
 BLOCK = N_FIELDS * LANES
+
+# --- pulses: an array of their own, (block, receptor, lane), small enough to stay in the first cache -----------
+# amplitude gathered for this step [CAM words]; a flag for each 16 lanes tells which have any
+PULSES = 4 * LANES  # of a block
+
+# --- what a step leaves for a soma that takes it again, an array of its own of one block ------------------------
+AGAIN = 0  # 1 where it does
+Y_BEFORE = 1  # Y and REFRACTORY before the step
+DEAD_BEFORE = 2
+N_WORK = 3
 
 # --- receptors -----------------------------------------------------------------------------------------------
 AMPA, NMDA, GABA_A, GABA_B = 0, 1, 2, 3
@@ -95,3 +102,4 @@ STREAM_GRADIENT = 22
 STREAM_EVENT = 30
 STREAM_SLOW = 31
 STREAM_SLOW_START = 32
+STREAM_LESSON = 33

@@ -23,7 +23,8 @@ class Plastic(NamedTuple):
     """Plastic synapses sorted by sender; ``code`` and ``writes`` change while the chip runs."""
 
     offset: np.ndarray  # (senders + 1) int64
-    lane: np.ndarray  # (p) int64, position of the postsynaptic neuron's first field
+    lane: np.ndarray  # (p) int64, position of the postsynaptic neuron's first field in the state
+    target: np.ndarray  # (p) int32, position of its first receptor in the pulses
     address: np.ndarray  # (p) uint32, postsynaptic core, neuron and slot: the address of the draw
     code: np.ndarray  # (r, p) int32
     word: np.ndarray  # (r, p) of the state's type, pulse amplitude of one code step [CAM words]

@@ -22,15 +22,37 @@ from chipemu.kernels.elementary import exp
 from chipemu.kernels.jit import kernel, real
 
 
-@kernel
-def net_current(y, i_nmda, i_other, i_out, i_gain, nmda_thr, fb_gain, fb_th, fb_inv_norm, i0, input_factor):
-    """Current that charges the membrane capacitor [pA]: C dV/dt of the module's equation.
+@kernel(inline=True)
+def net_current(y, i_nmda, i_other, i_out, i_gain, nmda_thr, fb_gain, fb_th, fb_inv_norm, i0):
+    """Current that charges the membrane capacitor [pA], C dV/dt of the module's equation, and how it bends.
 
-    ``i_other`` is I_ampa - I_gaba_b + I_dc and ``i_out`` is I_tau + I_ahp + I_gaba_a [pA]; ``input_factor`` is the
-    multiplicative noise of the input.
+    ``i_other`` is I_ampa - I_gaba_b + I_dc and ``i_out`` is I_tau + I_ahp + I_gaba_a [pA].
+
+    Returns
+    -------
+    net : [pA]
+    slope : d net / dy [pA]
+    bend : size of d^2 net / dy^2, an estimate from above [pA]
+    steep : d x / dy of the argument x of the positive feedback's sigmoid
+    x : that argument
     """
     one = real(1.0, y)
     i_mem = exp(y)
-    i_in = max((i_nmda / (one + nmda_thr / i_mem) + i_other) * input_factor, i0)
-    i_fb = fb_gain / (one + exp((fb_th - i_mem) * fb_inv_norm))
-    return i_in * i_gain / (i_gain + i_mem) - i_out + i_fb
+    open_nmda = i_mem / (i_mem + nmda_thr)
+    gated = i_nmda * open_nmda
+    asked = gated + i_other
+    i_in = max(asked, i0)
+    gated = gated if asked > i0 else real(0.0, y)  # a floored input has no slope
+    passed = i_gain / (i_gain + i_mem)
+    steep = i_mem * fb_inv_norm
+    x = steep - fb_th * fb_inv_norm
+    on = one / (one + exp(-x))
+    by_input = (gated * (one - open_nmda) - i_in * (one - passed)) * passed
+    by_feedback = fb_gain * on * (one - on) * steep
+    return (
+        i_in * passed - i_out + fb_gain * on,
+        by_input + by_feedback,
+        abs(by_input) + by_feedback * (one + steep),
+        steep,
+        x,
+    )

@@ -21,15 +21,15 @@ from typing import NamedTuple
 import numpy as np
 
 from chipemu.kernels import layout as at
+from chipemu.kernels.block import gather
 from chipemu.kernels.depression import strength
 from chipemu.kernels.elementary import log
 from chipemu.kernels.jit import kernel
-from chipemu.kernels.layout import BLOCK, LANES, N_RECEPTORS
+from chipemu.kernels.layout import LANES
 from chipemu.kernels.random import uniform, words_at
 
 LOST = -1
 LONGEST = 17.4  # of t_held / jitter: -ln of the smallest uniform number, 2^-25
-_PULSES = N_RECEPTORS * LANES  # of a block
 _BEFORE_NEXT = 1.0 - 2.0**-24  # a fraction of 1 is the end of its step, not the start of the next
 
 
@@ -42,7 +42,7 @@ class Transit(NamedTuple):
     held: np.ndarray  # (r, d, s) uint16, events that leave the arbiter in a step
     n_held: np.ndarray  # (r, d) int64
     pulse: np.ndarray  # (r, l, b * 64) of the state's type, amplitude due in a step [CAM words]
-    receptors: np.ndarray  # (r, l, b) int64, bit of each receptor that has any
+    touched: np.ndarray  # (r, l, b * 4) uint8, 1 for every 16 lanes of a receptor that have any
 
 
 @kernel(inline=True)
@@ -69,31 +69,30 @@ def hold_back(transit, run, sender, due):
 
 
 @kernel
-def delay_pulses(X, sender, wiring, amplitude, depression, transit, run, step, touched):
+def delay_pulses(X, pulse, places, n, sender, wiring, amplitude, depression, transit, run, step):
     """Send an event down its connections, each with a delay of its own; no delay is this step."""
     depth = transit.pulse.shape[1]
     for e in range(wiring.offset[sender], wiring.offset[sender + 1]):
         t = wiring.target[e]
-        block = t // BLOCK
-        place = t - block * BLOCK - at.PULSE * LANES
-        pulse = strength(X, e, block * BLOCK + place % LANES, amplitude, depression, run, step)
+        strong = strength(X, e, t, amplitude, depression, run, step)
         if wiring.delay[run, e] == 0:
-            X[t] += pulse
-            touched[block] |= 1 << (place // LANES)
+            n = gather(pulse, places, n, t, strong)
         else:
             row = (step + wiring.delay[run, e]) % depth
-            transit.pulse[run, row, block * _PULSES + place] += pulse
-            transit.receptors[run, row, block] |= 1 << (place // LANES)
+            transit.pulse[run, row, t] += strong
+            transit.touched[run, row, t // LANES] = 1
+    return n
 
 
 @kernel
-def deliver_pulses(X, transit, run, step, touched):
-    """Give the delayed pulses that are due in a step to their synapses."""
+def deliver_pulses(pulse, places, transit, run, step):
+    """Give the delayed pulses that are due in a step to their synapses; returns how many have one."""
     row = step % transit.pulse.shape[1]
-    for block in range(transit.receptors.shape[2]):
-        if transit.receptors[run, row, block] != 0:
-            touched[block] |= transit.receptors[run, row, block]
-            transit.receptors[run, row, block] = 0
-            for place in range(_PULSES):
-                X[block * BLOCK + at.PULSE * LANES + place] += transit.pulse[run, row, block * _PULSES + place]
-                transit.pulse[run, row, block * _PULSES + place] = 0
+    n = 0
+    for group in range(transit.touched.shape[2]):
+        if transit.touched[run, row, group] != 0:
+            transit.touched[run, row, group] = 0
+            for t in range(group * LANES, (group + 1) * LANES):
+                n = gather(pulse, places, n, t, transit.pulse[run, row, t])
+                transit.pulse[run, row, t] = 0
+    return n

@@ -11,7 +11,7 @@ import numpy as np
 
 from chipemu.emulator import Window
 from chipemu.errors import InputError
-from chipemu.kernels.run import Events
+from chipemu.kernels.die import Events
 from chipemu.kernels.traces import feedback_products
 from chipemu.learning.circuit import TRAINED
 from chipemu.learning.session import Session
@@ -95,12 +95,6 @@ class ChipLearner:
     def scale_eta(self, factor: float) -> None:
         """Learn at this factor of the learning rate from now on."""
         self.session.emulator.set_learning_rate(self._eta * factor)
-
-    def teach(self, inputs: np.ndarray, targets: np.ndarray, teach: np.ndarray, active: np.ndarray) -> Window:
-        """The second part of a window: count, and learn on the dies in ``teach``."""
-        duration = self.session.schedule.decide
-        window, _ = self.session.play(inputs, targets, teach, duration, active=active, learn=teach)
-        return window
 
     def store(self) -> TrainedImage:
         """Read the codes out of the synapses: a host operation."""

@@ -3,35 +3,12 @@
 import numpy as np
 
 from chipemu.emulator import Emulator
-from chipemu.kernels.run import Events
+from chipemu.kernels.die import Events
 from chipemu.learning.circuit import Circuit
 from chipemu.learning.schedule import Schedule
 from chipemu.ledger import Ledger
 from chipemu.recording import Window
 from chipemu.stimulus import regular
-
-
-class Meter:
-    """Spikes of all neurons, and the energy of them and of the input events, summed over windows.
-
-    Attributes
-    ----------
-    spikes : (run,) spikes of the chip's neurons
-    energy : (run,) [J]; NaN if the device file gives no energies
-    """
-
-    def __init__(self, emulator: Emulator):
-        self._cost = emulator.event_energy()
-        self._n_sources = emulator.mapped.n_sources
-        self.spikes, self.energy = np.zeros(emulator.n_runs), np.zeros(emulator.n_runs)
-
-    def add(self, window: Window, events: Events) -> None:
-        """Count one window."""
-        run = np.repeat(np.arange(len(self.spikes)), np.diff(events.offset))
-        place = run * self._n_sources + events.source
-        count = np.bincount(place, minlength=len(self.spikes) * self._n_sources).reshape(-1, self._n_sources)
-        self.spikes += window.count.sum(1)
-        self.energy += (np.hstack([count, window.count]) * self._cost).sum(1)
 
 
 class Session:
@@ -43,11 +20,19 @@ class Session:
     ----------
     emulator, circuit, schedule
     seeds : one numpy SeedSequence for each run
+
+    Attributes
+    ----------
+    rng : generator of each run, for windows played one by one and for what a host draws
+    key : (run, 2) seeds of what is drawn in lessons
+    window : (run,) windows that a run has played in lessons
     """
 
     def __init__(self, emulator: Emulator, circuit: Circuit, schedule: Schedule, seeds):
         self.emulator, self.circuit, self.schedule = emulator, circuit, schedule
         self.rng = [np.random.Generator(np.random.Philox(seed)) for seed in seeds]
+        self.key = np.stack([seed.generate_state(2) for seed in seeds]).astype(np.uint64)
+        self.window = np.zeros(emulator.n_runs, np.int64)
         mapped = emulator.mapped
         self._outputs = mapped.neuron_slice("outputs")
         self._controllers = [mapped.neuron_slice("positive"), mapped.neuron_slice("negative")]
@@ -94,7 +79,7 @@ class Session:
         rates[~active] = 0.0
         events = regular(rates, duration, self.emulator.dt, self._phases(rates, active))
         window = self.emulator.advance(events, duration, record=record, learn=learn, active=active)
-        self._account(window)
+        self.account(window.count)
         return window, events
 
     def _phases(self, rates: np.ndarray, active: np.ndarray) -> np.ndarray:
@@ -108,8 +93,9 @@ class Session:
             phase[run, n_in:-1] = ((drawn[n_in:, None] + spread) % 1.0).reshape(-1)
         return phase
 
-    def _account(self, window: Window) -> None:
-        positive, negative = (window.count[:, part].sum(1, dtype=np.int64) for part in self._controllers)
+    def account(self, count: np.ndarray) -> None:
+        """Enter what the controllers did into the ledger, of spikes by (run, neuron)."""
+        positive, negative = (count[:, part].sum(1, dtype=np.int64) for part in self._controllers)
         charge = positive * self._feedback_charge[0] + negative * self._feedback_charge[1]
         self.emulator.ledger += Ledger(controller_spikes=positive + negative, control_charge_C=charge)
 
@@ -117,18 +103,6 @@ class Session:
         """Output spikes of every unit, (run, unit)."""
         count = window.count[:, self._outputs]
         return count.reshape(self.n_runs, self.circuit.n_units, self.circuit.n_per_unit).sum(2)
-
-    def unit_spikes(self, window: Window) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Output spikes of a recorded window in order of time: unit, run and time [s] of each."""
-        output = (window.neuron >= self._outputs.start) & (window.neuron < self._outputs.stop)
-        unit = (window.neuron[output] - self._outputs.start) // self.circuit.n_per_unit
-        time = (window.step[output] + window.fraction[output].astype(float)) * self.emulator.dt
-        order = np.argsort(time, kind="stable")
-        return unit[order], window.run[output][order], time[order]
-
-    def meter(self) -> "Meter":
-        """A fresh account of spikes and energy at the weights that the dies hold now."""
-        return Meter(self.emulator)
 
     def decide(self, counts: np.ndarray, active: np.ndarray) -> np.ndarray:
         """Class with most spikes, (run,); ties are broken at random by each run's generator."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chipemu.learning.evaluate import accuracy
+from chipemu.learning.lesson import TEACH, attend
 from chipemu.learning.rules import ChipLearner, HostLearner
 from chipemu.learning.session import Session
 from chipemu.ledger import Ledger
@@ -71,7 +72,12 @@ class _Deck:
         self._order = [np.zeros(0, np.int64) for _ in session.rng]
         self._at = np.zeros(len(session.rng), np.int64)
 
+    def deal(self, n: int) -> np.ndarray:
+        """The next ``n`` of every run, (run, n)."""
+        return np.array([[self.draw(run) for _ in range(n)] for run in range(len(self._at))])
+
     def draw(self, run: int) -> int:
+        """The next of one run."""
         if self._at[run] == len(self._order[run]):
             self._order[run] = self._rng[run].permutation(self._n)
             self._at[run] = 0
@@ -80,7 +86,19 @@ class _Deck:
 
 
 def train_stretch(session, learner, deck, rates, labels, n_presentations, tick=None) -> np.ndarray:
-    """Train every die for a number of presentations; returns how many each decided wrongly.
+    """Train every die for a number of presentations; returns how many each decided wrongly."""
+    if isinstance(learner, HostLearner):
+        return _train_at_host(session, learner, deck, rates, labels, n_presentations, tick)
+    order = deck.deal(n_presentations)
+    asked = np.take_along_axis(labels, order, axis=1)
+    attended = attend(session, rates, order, asked, TEACH)
+    if tick:
+        tick(n_presentations)
+    return (attended.decision != asked).sum(1)
+
+
+def _train_at_host(session, learner, deck, rates, labels, n_presentations, tick=None) -> np.ndarray:
+    """The same with weights rewritten by a host after a taught presentation.
 
     Runs proceed on their own: one that decides wrongly plays its controlled phase while another is already at its next
     presentation.

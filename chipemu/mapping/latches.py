@@ -3,6 +3,9 @@
 from chipemu.device_latches import NEURON_LATCHES, SYNAPSE_LATCHES
 from chipemu.errors import InputError
 
+DENDRITES = ("ampa", "nmda")
+"""Receptors with a dendrite, by their place in the fields of two."""
+
 
 def check_latches(network, device) -> None:
     """Refuse a latch that the device does not list.

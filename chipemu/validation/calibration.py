@@ -60,7 +60,7 @@ def unseen_rates(mapped: MappedNetwork, chips, setting: BiasSetting | None, poin
 
 def dead_times(mapped: MappedNetwork, chips, setting: BiasSetting, points) -> np.ndarray:
     """t_ref (chip, core, neuron) as the interval under a current that charges the membrane at once [s]."""
-    emulator, duration = _with_dc(mapped, chips, setting, points, 50e-9), 0.2
+    emulator, duration = _with_dc(mapped, chips, setting, points, 5e-6), 0.2
     window = emulator.advance(silence(emulator, duration), duration, record=True)
     cell = window.run * mapped.n_neurons + window.neuron
     time = (window.step + window.fraction) * emulator.dt

@@ -55,7 +55,7 @@ def membrane_time_constants(
 
 def refractory_periods(device: DeviceSpec, point: OperatingPoint, seeds: Sequence[int]) -> np.ndarray:
     """t_ref (die, neuron) as the inter-spike interval under a current that charges the membrane at once [s]."""
-    duration, dc = 0.2, 50e-9
+    duration, dc = 0.2, 5e-6
     emulator = bench(cells(device, point, N_NEURONS), point, dies(device, point, seeds, EFFECTS), dc=[dc] * len(seeds))
     window = emulator.advance(silence(emulator, duration), duration, record=True)
     cell = window.run * N_NEURONS + window.neuron

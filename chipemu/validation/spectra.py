@@ -8,8 +8,8 @@ from scipy import constants, optimize, signal
 from chipemu.device import DeviceSpec, OperatingPoint
 from chipemu.emulator import Emulator
 from chipemu.kernels import layout as at
+from chipemu.kernels.die import Probes
 from chipemu.kernels.layout import LANES
-from chipemu.kernels.run import Probes
 from chipemu.slow_noise import TICK, flicker_level, flicker_processes
 from chipemu.temperature import ROOM
 from chipemu.units import PA, thermal_voltage

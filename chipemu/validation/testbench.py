@@ -14,7 +14,7 @@ from chipemu.device import DeviceSpec, OperatingPoint, load_point
 from chipemu.device_file import read_point
 from chipemu.effects import EFFECTS
 from chipemu.emulator import DEFAULT_DT, Emulator
-from chipemu.kernels.run import Events
+from chipemu.kernels.die import Events
 from chipemu.mapping import MappedNetwork, map_network
 from chipemu.network import RECEPTORS, Network
 from chipemu.parameters import word_current

@@ -15,7 +15,7 @@ import numpy as np
 
 from chipemu.device import DeviceSpec, load_device, load_point
 from chipemu.emulator import DEFAULT_DT
-from chipemu.kernels.run import Events
+from chipemu.kernels.die import Events
 from chipemu.stimulus import poisson
 from chipemu.validation.check import COLUMNS, Check, Target, targets
 from chipemu.validation.converged import neuron, spike_times

@@ -17,7 +17,7 @@ from chipemu.validation.se2 import POINT, bench_point
 from chipemu.validation.testbench import set_dc
 
 DT, DURATION = 1e-4, 5e-3  # 50 steps
-RUNS = {"float64": (50e-9, 60), "float32": (10e-12, 12)}  # constant current [A], events: spiking, and without a spike
+RUNS = {"float64": (5e-6, 60), "float32": (10e-12, 12)}  # constant current [A], events: spiking, and without a spike
 
 
 STORES = {"memristive": "float64", "memristive-rram": "float32", "memristive-cmo": "float64", "bistable": "float64"}

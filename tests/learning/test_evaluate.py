@@ -1,30 +1,18 @@
 """Latency, confusion, spikes and energy of an inference are what their definitions say."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
-from chipemu.emulator import Window
-from chipemu.learning.evaluate import Evaluation, decision_latency
+from chipemu.kernels import lesson as kernel
+from chipemu.learning.evaluate import Evaluation
 
 
-def session(n_units=3, n_per_unit=2, decide=0.2, n_runs=1):
-    """As much of a session as the latency needs; one output neuron a unit fires."""
-
-    def unit_spikes(window):
-        return window.neuron // n_per_unit, window.run, window.step * 1e-3
-
-    schedule = SimpleNamespace(decide=decide)
-    return SimpleNamespace(
-        n_runs=n_runs, schedule=schedule, circuit=SimpleNamespace(n_units=n_units), unit_spikes=unit_spikes
-    )
-
-
-def window(spikes, run=0):
-    """Spikes as (ms, unit)."""
-    step, unit = np.array(spikes).reshape(-1, 2).T
-    return Window(np.zeros((1, 6)), np.full(len(step), run), step, 2 * unit, np.zeros(len(step)))
+def lesson(decided, n_units=3, n_per_unit=2, steps=200):
+    """As much of a lesson as the latency needs; one output neuron a unit fires, a step is 1 ms."""
+    room = kernel.room(1, 0, n_units, n_units * n_per_unit, 1, 0, 0)
+    room["decision"][:] = decided
+    unit = np.repeat(np.arange(n_units), n_per_unit)
+    return kernel.no_lesson(1)._replace(steps=np.array([0, steps, 0]), unit=unit, **room)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +26,17 @@ def window(spikes, run=0):
     ],
 )
 def test_latency_is_when_the_lead_is_safe(spikes, decided, latency):
-    assert decision_latency(session(), window(spikes), np.array([decided])) == pytest.approx([latency])
+    step, unit = np.array(spikes, np.int32).reshape(-1, 2).T
+    given = lesson(decided)
+    kernel._latency(given, 0, 0, step.copy(), (2 * unit).astype(np.int32), np.zeros(len(step), np.float32), len(step))
+    assert given.latency[0, 0] * 1e-3 == pytest.approx(latency)
+
+
+def test_spikes_of_one_step_count_in_order_of_time():
+    step, neuron = np.full(3, 7, np.int32), np.array([0, 2, 3], np.int32)
+    given = lesson(1)
+    kernel._latency(given, 0, 0, step, neuron, np.array([0.5, 0.2, 0.9], np.float32), 3)
+    assert given.latency[0, 0] == pytest.approx(7.9)  # leads at 7.2, ties at 7.5
 
 
 def test_confusion_counts_every_presentation_once():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chipemu import Emulator, Network, load_device, map_network, sample_chip
-from chipemu.kernels.run import Events
+from chipemu.kernels.die import Events
 from chipemu.learning.circuit import build_circuit
 from chipemu.learning.session import Session
 from chipemu.learning.settings import usual, usual_controller

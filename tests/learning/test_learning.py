@@ -11,11 +11,12 @@ from chipemu.kernels.traces import feedback_products
 from chipemu.learning.circuit import TRAINED, Controller, build_circuit
 from chipemu.learning.evaluate import accuracy, evaluate
 from chipemu.learning.experiment import _labels, learn
+from chipemu.learning.lesson import TEACH, TEST, attend
 from chipemu.learning.rules import ChipLearner, HostLearner, HostRule
 from chipemu.learning.schedule import Schedule
 from chipemu.learning.session import Session
 from chipemu.learning.settings import USUAL, Settings, place
-from chipemu.learning.train import Budget, train_stretch
+from chipemu.learning.train import Budget
 from chipemu.tasks import load_task, names
 from chipemu.weight_memory import TrainedImage
 
@@ -147,25 +148,15 @@ def test_tied_weights_share_one_shadow_in_a_unit():
 
 def test_only_wrong_decisions_raise_the_line():
     session = make_session(schedule=replace(SHORT, gated=True))
-    learner = ChipLearner(session, eta=0.0)
     task = load_task("binary")
-    labels = np.zeros((1, 200), np.int64)
-    session.unit_counts = lambda window: np.array([[5, 0]])  # always right: nothing to teach
-
-    def never(inputs, targets, teach, active):
-        assert not teach.any()
-        return ChipLearner.teach(learner, inputs, targets, teach, active)
-
-    class Watched:
-        teach = staticmethod(never)
-
-    class Deck:
-        draw = staticmethod(lambda run: 0)
-
-    assert train_stretch(session, Watched, Deck, task.rates["train"], labels, 3) == 0
-    session.schedule = replace(session.schedule, margin=6)
-    with pytest.raises(AssertionError):  # right, but by fewer spikes than the margin
-        train_stretch(session, Watched, Deck, task.rates["train"], labels, 3)
+    order, labels = np.arange(40)[None], np.zeros((1, 40), np.int64)
+    taught = attend(session, task.rates["train"], order, labels, TEACH)
+    wrong = int((taught.decision != 0).sum())
+    assert 0 < wrong < 40
+    assert taught.passes == wrong
+    session.schedule = replace(session.schedule, margin=1000)  # right, but by fewer spikes than the margin
+    assert attend(session, task.rates["train"], order, labels, TEACH).passes == 40
+    assert attend(session, task.rates["train"], order, labels, TEST).passes == 0
 
 
 def test_a_die_learns_the_same_alone_and_in_company():

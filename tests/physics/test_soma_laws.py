@@ -87,12 +87,10 @@ def test_slope_in_volts_does_not_depend_on_temperature(device, quiet):
 @pytest.mark.parametrize("name", ["ds-fi", "ds-fi-no-feedback"])
 def test_firing_rises_with_current_and_saturates_at_the_dead_time(device, name):
     point = load_point(name, device)
-    currents = np.geomspace(50e-12, 1e-7, 24)
+    currents = np.geomspace(50e-12, 1e-6, 24)
     rates = firing_rates(device, point, currents)
     assert rates[0] == 0
-    # beyond 5 nA the membrane is charged within one or two steps, and the last 2 % are the error of the crossing
-    assert np.all(np.diff(rates[currents < 5e-9]) >= 0)
-    assert np.all(np.diff(rates) >= -0.02 * rates[:-1])
+    assert np.all(np.diff(rates) >= 0)
     assert 198 <= rates[-1] <= 200  # t_ref 5 ms
 
 
@@ -104,7 +102,7 @@ def test_positive_feedback_only_helps(device, fi, quiet):
 def test_dead_time_is_v_c_over_i(device, fi):
     for i_ref in (150e-12, 600e-12):
         point = with_biases(device, fi, I_ref=i_ref)
-        emulator = settled(device, point, [100e-9])
+        emulator = settled(device, point, [10e-6])  # charges the membrane in a microsecond
         recording = emulator.run(silence(emulator, 0.1), 0.1)
         expected = 0.7 * 1.5e-12 / i_ref
         assert np.diff(recording.spike_time.values).mean() == pytest.approx(expected, rel=1e-2)

@@ -55,13 +55,16 @@ def test_intervals_converge(device, dc):
 
 
 def test_rates_do_not_snap_to_the_grid(device):
-    # interpolated crossings and fractional dead time: the interval moves smoothly with the current
+    # interpolated crossings and fractional dead time: the interval moves with the current, along a line to a twentieth
+    # of a step (a neuron that takes sub-steps at one current and not at the next errs by that much)
     point = load_point("ds-fi", device)
     currents = np.linspace(1000e-12, 1010e-12, 11)
     emulator = bench(cells(device, point, 1), point, dies(device, point, [0] * 11), dc=currents)
     recording = emulator.run(silence(emulator, 0.5), 0.5)
     intervals = [np.diff(recording.spike_time.values[recording.spike_run.values == r])[5:].mean() for r in range(11)]
-    assert np.all(np.diff(intervals) < 0)
+    line = np.polyval(np.polyfit(currents, intervals, 1), currents)
+    assert np.ptp(line) > 0.3 * emulator.dt
+    assert np.abs(intervals - line).max() < 0.05 * emulator.dt
 
 
 def test_a_step_too_coarse_for_the_leak_is_reported(device):

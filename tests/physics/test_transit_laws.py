@@ -123,7 +123,7 @@ def test_what_is_on_its_way_survives_a_call_and_a_rest(device):
         rest = np.zeros(len(SEEDS), bool)
         parts.advance(EventList(np.zeros(0), np.zeros(0)).events(len(SEEDS), 0.05, DT, N_SOURCES), 0.05, active=rest)
     assert np.array_equal(whole.state, parts.state)
-    for ring in ("held", "n_held", "pulse", "receptors"):
+    for ring in ("held", "n_held", "pulse", "touched"):
         assert np.array_equal(getattr(whole._transit, ring), getattr(parts._transit, ring)), ring
 
 
@@ -133,7 +133,7 @@ def test_idle_time_empties_the_way(device):
     assert emulator._transit.pulse.any()
     emulator.age("1 h")
     assert not emulator._transit.pulse.any()
-    assert not emulator._transit.receptors.any()
+    assert not emulator._transit.touched.any()
 
 
 def test_every_sender_has_an_address_of_its_own(device):
@@ -159,5 +159,5 @@ def test_a_device_that_loses_too_much_is_refused(tmp_path):
 
 def test_pulses_of_a_block_are_side_by_side():
     # the ring copies them as one stretch
-    assert at.NORMAL - at.PULSE == N_RECEPTORS
+    assert at.PULSES == N_RECEPTORS * at.LANES
     assert N_RECEPTORS * LANES == 64

@@ -1,0 +1,273 @@
+"""Presentations one after the other on one die: the host's part of a lesson, which needs nothing but spike counts.
+
+A presentation has a free pass (settle, then decide: output spikes are counted, the unit with most is the decision) and,
+where the lesson asks for it, a controlled pass on the same input (targets on, the gate off, the learn-enable line high
+in its second part); a silent gap ends it.  The state of the chip is never reset.
+
+Phases of spike trains and ties between units are counter-based draws, keyed by the run's own seeds and the number of
+windows that it has played, so that a run does not depend on its neighbours.
+
+Axes: r runs, m presentations of a run, p presentations of a split, i inputs, u units, s sources, n lanes.  Sources are
+inputs, then targets (those of a unit side by side), then the gate.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from chipemu.kernels import layout as at
+from chipemu.kernels.die import Events, run_die
+from chipemu.kernels.jit import kernel
+from chipemu.kernels.random import uniform, words_at
+from chipemu.kernels.stimulus import ON_GRID
+
+TEST, CONTROLLED, TEACH = 0, 1, 2
+SETTLE, DECIDE, GAP = 0, 1, 2
+_TIE = 0xFFFF  # in place of a source: the draw that breaks a tie
+
+
+class Lesson(NamedTuple):
+    """What every run attends, and what came of it; ``order`` is (r, 0) where there is none."""
+
+    mode: int
+    gated: bool  # the controlled pass only after a wrong decision, or one whose lead is small
+    margin: int  # ... of fewer spikes than this
+    steps: np.ndarray  # (3) int64: settle, decide, gap
+    target: np.ndarray  # (2) float64: rate asked of the right unit, and of the others [spikes per step]
+    gate: float  # rate that holds the controllers silent [spikes per step]
+    input: np.ndarray  # (p, i) float64, rates [spikes per step]
+    order: np.ndarray  # (r, m) int64, which presentations
+    label: np.ndarray  # (r, m) int64, unit that is right
+    unit: np.ndarray  # (n) int64, unit of an output neuron's lane, -1 of others
+    key: np.ndarray  # (r, 2) uint64
+    window: np.ndarray  # (r) int64, windows played so far; counted on
+    # room to work in
+    offset: np.ndarray  # (r, r + 1) int64
+    due: np.ndarray  # (r, s) float64, phases of trains as fractions of their interval
+    rate: np.ndarray  # (r, s) float64
+    bucket: np.ndarray  # (r, steps + 1) int64
+    step: np.ndarray  # (r, capacity) int32
+    source: np.ndarray  # (r, capacity) int32
+    votes: np.ndarray  # (r, u) int64
+    # results
+    decision: np.ndarray  # (r, m) int64
+    latency: np.ndarray  # (r, m) float64, steps of the decide window until the decided unit leads for good
+    error: np.ndarray  # (r) float64, sum over presentations and units of |spikes - spikes asked for| in the window
+    passes: np.ndarray  # (r) int64, controlled passes
+    played: np.ndarray  # (r) int64, steps
+    sent: np.ndarray  # (r, s) int64, input events
+    count: np.ndarray  # (r, n) int64, spikes
+
+
+def room(n_runs: int, n_sources: int, n_units: int, n_lanes: int, n_presentations: int, most: int, capacity: int):
+    """Room to work in and results of a lesson, by name: windows of at most ``most`` steps and ``capacity`` events."""
+
+    def zeros(*shape, dtype=np.int64):
+        return np.zeros((n_runs, *shape), dtype)
+
+    return {
+        "offset": zeros(n_runs + 1), "due": zeros(n_sources, dtype=float), "rate": zeros(n_sources, dtype=float),
+        "bucket": zeros(most + 1), "step": zeros(capacity, dtype=np.int32), "source": zeros(capacity, dtype=np.int32),
+        "votes": zeros(n_units), "decision": zeros(n_presentations), "latency": zeros(n_presentations, dtype=float),
+        "error": zeros(dtype=float), "passes": zeros(), "played": zeros(), "sent": zeros(n_sources),
+        "count": zeros(n_lanes),
+    }  # fmt: skip
+
+
+def no_lesson(n_runs: int) -> Lesson:
+    """A lesson of no presentations."""
+    nothing, none = np.zeros((n_runs, 0), np.int64), np.zeros(0, np.int64)
+    return Lesson(
+        TEST, False, 0, np.zeros(3, np.int64), np.zeros(2), 0.0, np.zeros((0, 0)), nothing, nothing, none,
+        np.zeros((n_runs, 2), np.uint64), np.zeros(n_runs, np.int64), **room(n_runs, 0, 0, 0, 0, 0, 0),
+    )  # fmt: skip
+
+
+@kernel
+def _uniform(lesson, run, item):
+    window = np.uint64(lesson.window[run])
+    word = words_at(np.uint64(item), window, at.STREAM_LESSON, lesson.key[run, 0], lesson.key[run, 1])
+    return uniform(word[0], lesson.gate)
+
+
+@kernel
+def _set_trains(lesson, run, presentation, label, control):
+    """Rates and phases of every source in the next window; a presentation below 0 is silence."""
+    n_inputs = lesson.input.shape[1]
+    n_sources = lesson.rate.shape[1]
+    n_units = lesson.votes.shape[1]
+    per_unit = (n_sources - 1 - n_inputs) // n_units
+    for i in range(n_inputs):
+        lesson.rate[run, i] = lesson.input[presentation, i] if presentation >= 0 else 0.0
+        lesson.due[run, i] = _uniform(lesson, run, i)
+    for u in range(n_units):
+        rate = lesson.target[0 if u == label else 1] if control else 0.0
+        drawn = _uniform(lesson, run, n_inputs + u) if control else 0.0
+        for k in range(per_unit):
+            s = n_inputs + u * per_unit + k
+            lesson.rate[run, s] = rate
+            # the trains of a target are spread evenly, so that they interleave
+            lesson.due[run, s] = (drawn + k / per_unit) % 1.0
+    lesson.rate[run, n_sources - 1] = 0.0 if control else lesson.gate
+    lesson.due[run, n_sources - 1] = 0.0
+
+
+@kernel
+def _sort_trains(lesson, run, n_steps):
+    """Events of the trains by step, and by source within a step; returns how many."""
+    bucket = lesson.bucket[run]
+    for k in range(n_steps + 1):
+        bucket[k] = 0
+    for s in range(lesson.rate.shape[1]):
+        if lesson.rate[run, s] > 0.0:
+            interval = 1.0 / lesson.rate[run, s]
+            first = lesson.due[run, s]
+            k = 0
+            while (first + k) * interval + ON_GRID < n_steps:
+                bucket[np.int64((first + k) * interval + ON_GRID) + 1] += 1
+                k += 1
+            lesson.sent[run, s] += k
+    for k in range(n_steps):
+        bucket[k + 1] += bucket[k]
+    n = bucket[n_steps]
+    for s in range(lesson.rate.shape[1]):
+        if lesson.rate[run, s] > 0.0:
+            interval = 1.0 / lesson.rate[run, s]
+            first = lesson.due[run, s]
+            k = 0
+            while (first + k) * interval + ON_GRID < n_steps:
+                step = np.int64((first + k) * interval + ON_GRID)
+                lesson.step[run, bucket[step]] = step
+                lesson.source[run, bucket[step]] = s
+                bucket[step] += 1
+                k += 1
+    return n
+
+
+@kernel
+def _decide(lesson, run, m, count):
+    """Unit with most output spikes; ties are broken at random."""
+    votes = lesson.votes[run]
+    for u in range(votes.size):
+        votes[u] = 0
+    for lane in range(count.size):
+        if lesson.unit[lane] >= 0:
+            votes[lesson.unit[lane]] += count[lane]
+    best, n_best = -1, 0
+    for u in range(votes.size):
+        if votes[u] > best:
+            best, n_best = votes[u], 0
+        n_best += votes[u] == best
+    chosen = np.int64(_uniform(lesson, run, _TIE) * n_best) if n_best > 1 else 0
+    chosen = min(chosen, n_best - 1)
+    for u in range(votes.size):
+        if votes[u] == best:
+            if chosen == 0:
+                lesson.decision[run, m] = u
+                break
+            chosen -= 1
+
+
+@kernel
+def _is_taught(lesson, run, m):
+    if not lesson.gated:
+        return True
+    votes, label = lesson.votes[run], lesson.label[run, m]
+    other = -1
+    for u in range(votes.size):
+        if u != label:
+            other = max(other, votes[u])
+    return lesson.decision[run, m] != label or votes[label] - other < lesson.margin
+
+
+@kernel
+def _add_error(lesson, run, m, per_unit):
+    for u in range(lesson.votes.shape[1]):
+        asked = lesson.target[0 if u == lesson.label[run, m] else 1] * lesson.steps[DECIDE] * per_unit
+        lesson.error[run] += abs(lesson.votes[run, u] - asked)
+
+
+@kernel
+def _latency(lesson, run, m, step, neuron, fraction, n):
+    """Steps of a recorded window from which on the decided unit has more spikes than any other."""
+    decided = lesson.decision[run, m]
+    votes = lesson.votes[run]
+    for u in range(votes.size):
+        votes[u] = 0
+    behind = True
+    since = np.float64(lesson.steps[DECIDE])
+    first = 0
+    while first < n:
+        after = first
+        while after < n and step[after] == step[first]:
+            after += 1
+        # those of one step in order of time: the earliest that is left, again and again
+        last = -1.0
+        for _ in range(first, after):
+            soonest = -1
+            for j in range(first, after):
+                if fraction[j] >= 0.0 and (soonest < 0 or fraction[j] < fraction[soonest]):
+                    soonest = j
+            last = np.float64(fraction[soonest])
+            fraction[soonest] = -1.0
+            unit = lesson.unit[neuron[soonest]]
+            if unit >= 0:
+                votes[unit] += 1
+                leads = True
+                for u in range(votes.size):
+                    if u != decided and votes[u] >= votes[decided]:
+                        leads = False
+                if leads and behind:
+                    since = step[soonest] + last
+                elif not leads:
+                    since = np.float64(lesson.steps[DECIDE])
+                behind = not leads
+        first = after
+    lesson.latency[run, m] += since
+
+
+@kernel
+def attend(
+    X, pending, pulse, places, fired, work, addresses, run, clock, keys, floor, slow, wiring, amplitude, plastic,
+    store, features, depression, transit, spikes, probes, lesson,
+):  # fmt: skip
+    """Let one run attend its presentations; arrays as in ``run_die``."""
+    offset = lesson.offset[run]
+    played = Events(offset, lesson.step[run], lesson.source[run])
+    per_unit = (lesson.rate.shape[1] - 1 - lesson.input.shape[1]) // lesson.votes.shape[1]
+    for m in range(lesson.order.shape[1]):
+        label = lesson.label[run, m]
+        n_passes = 1
+        done = 0
+        while done < n_passes:
+            control = lesson.mode == CONTROLLED or done == 1
+            for part in range(3):
+                if part == GAP and done + 1 < n_passes:
+                    break
+                _set_trains(lesson, run, lesson.order[run, m] if part != GAP else -1, label, control and part != GAP)
+                n_steps = lesson.steps[part]
+                offset[run] = 0
+                offset[run + 1] = _sort_trains(lesson, run, n_steps)
+                plastic.learn[run] = 1 if control and lesson.mode == TEACH and part == DECIDE else 0
+                for lane in range(lesson.count.shape[1]):
+                    spikes.count[run, lane] = 0
+                run_die(
+                    X, pending, pulse, places, fired, work, addresses, run, clock.first_step[run] + lesson.played[run],
+                    n_steps, clock, keys, floor, slow, wiring, amplitude, played, plastic, store, features,
+                    depression, transit, spikes, probes,
+                )  # fmt: skip
+                lesson.played[run] += n_steps
+                lesson.window[run] += 1
+                for lane in range(lesson.count.shape[1]):
+                    lesson.count[run, lane] += spikes.count[run, lane]
+                if part == DECIDE and done == 0:
+                    _decide(lesson, run, m, spikes.count[run])
+                    if lesson.mode == TEACH:
+                        n_passes += _is_taught(lesson, run, m)
+                    else:
+                        _add_error(lesson, run, m, per_unit)
+                        n = min(spikes.total[run], spikes.step.shape[1])
+                        _latency(lesson, run, m, spikes.step[run], spikes.neuron[run], spikes.fraction[run], n)
+            done += 1
+        lesson.passes[run] += n_passes - 1
+    plastic.learn[run] = 0

@@ -1,0 +1,86 @@
+"""Lessons: many presentations in one compiled call, for every die at once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chipemu.errors import InputError
+from chipemu.kernels.lesson import CONTROLLED, TEACH, TEST, Lesson, room
+from chipemu.learning.session import Session
+from chipemu.ledger import Ledger
+from chipemu.stimulus import steps
+
+__all__ = ["CONTROLLED", "TEACH", "TEST", "Attended", "attend"]
+
+
+@dataclass(frozen=True, eq=False)
+class Attended:
+    """What came of a lesson.
+
+    Attributes
+    ----------
+    decision : (run, presentation) unit with most spikes
+    latency : (run,) mean over presentations of the time from which the decided unit leads for good [s]
+    error : (run,) mean over presentations and units of |population rate - target| [Hz]
+    passes : (run,) controlled passes
+    sent, count : (run, source) input events and (run, neuron) spikes of the whole lesson
+    """
+
+    decision: np.ndarray
+    latency: np.ndarray
+    error: np.ndarray
+    passes: np.ndarray
+    sent: np.ndarray
+    count: np.ndarray
+
+
+def attend(session: Session, rates: np.ndarray, order: np.ndarray, labels: np.ndarray, mode: int) -> Attended:
+    """Present to every die in turn what its order says.
+
+    Parameters
+    ----------
+    rates : (presentation, input) [Hz]
+    order : (run, place) index into ``rates``
+    labels : (run, place) unit that is right
+    mode : ``TEST`` (feedback off), ``CONTROLLED`` (feedback on, no learning), or ``TEACH`` (the schedule's gate decides
+        where a controlled pass follows, in which synapses learn)
+    """
+    lesson = _lesson(session, rates, order, labels, mode)
+    emulator, schedule, k = session.emulator, session.schedule, session.circuit.n_per_unit
+    emulator.attend(lesson, record=mode != TEACH)
+    count = lesson.count[:, emulator.lane]
+    session.account(count)
+    if mode == TEACH:
+        emulator.ledger += Ledger(host_operations=np.full(session.n_runs, order.shape[1]))
+    n = max(order.shape[1], 1)
+    return Attended(
+        lesson.decision,
+        schedule.settle + lesson.latency.mean(1) * emulator.dt,
+        lesson.error / (n * session.circuit.n_units * k * schedule.decide),
+        lesson.passes,
+        lesson.sent,
+        count,
+    )
+
+
+def _lesson(session: Session, rates, order, labels, mode) -> Lesson:
+    emulator, circuit, schedule = session.emulator, session.circuit, session.schedule
+    dt, mapped = emulator.dt, emulator.mapped
+    lengths = np.array([steps(part, dt) for part in (schedule.settle, schedule.decide, schedule.gap)])
+    target = np.array([schedule.target_rate, schedule.other_rate])
+    highest = max(rates.max(initial=0.0), target.max(), schedule.gate_rate) * dt
+    if not np.all(np.isfinite(rates)) or rates.min(initial=0.0) < 0 or highest > 1:
+        raise InputError(f"spike rates reach {highest / dt:g} Hz; allowed 0 to {1 / dt:g} Hz (1/dt)")
+    unit = np.full(emulator.n_lanes, -1)
+    unit[emulator.lane[mapped.neuron_slice("outputs")]] = np.repeat(np.arange(circuit.n_units), circuit.n_per_unit)
+    n_sources, most = mapped.n_sources, int(lengths.max())
+    summed = rates.sum(1).max(initial=0.0) + (n_sources - rates.shape[1]) * max(target.max(), schedule.gate_rate)
+    return Lesson(
+        mode, schedule.gated, schedule.margin, lengths, target * dt, schedule.gate_rate * dt,
+        np.ascontiguousarray(rates * dt, float), np.ascontiguousarray(order, np.int64),
+        np.ascontiguousarray(labels, np.int64), unit, session.key, session.window,
+        **room(
+            session.n_runs, n_sources, circuit.n_units, emulator.n_lanes, order.shape[1], most,
+            int(summed * dt * most) + 2 * n_sources,
+        ),
+    )  # fmt: skip
