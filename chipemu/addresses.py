@@ -21,6 +21,11 @@ def every_place(n_cores: int, n: int) -> np.ndarray:
     return ((np.arange(n_cores, dtype=np.uint32) << 16)[:, None] | np.arange(n, dtype=np.uint32)).reshape(-1)
 
 
+def die_addresses(n_chips: int) -> np.ndarray:
+    """Address of every die itself, (chip,) uint32."""
+    return np.uint32(WHOLE_CORE << 16) | (WHOLE_CORE - np.arange(n_chips)).astype(np.uint32)
+
+
 def core_addresses(n_cores: int) -> np.ndarray:
     """Address of every core itself, (core,) uint32."""
     return (np.arange(n_cores, dtype=np.uint32) << 16) | np.uint32(WHOLE_CORE)

@@ -1,5 +1,8 @@
 """One imperfect die: what the foundry made of a device description, at its temperature and age.
 
+Where the description is of a board of several chips, all of its dies: each has its own spread between dies and its own
+gradient, and all share their temperature, age and process corner.
+
 Effects act in one order, whatever the order in which the verbs are called: a code asks for a current (quantisation);
 temperature changes it, then age; it is held above the leakage floor; last, the mismatch of the die multiplies it.
 """
@@ -210,6 +213,10 @@ class Chip:
         """Tags that a core does not hear, (core, tag) bool."""
         dead = self.defects.dead_tags
         return dead if self.seats is None else dead[:, self.seats.tag]
+
+    def deaf(self, core: np.ndarray, tag: np.ndarray) -> np.ndarray:
+        """Whether some cores do not hear some tags, (n,) bool: entries of ``dead_tags``, which is large on a board."""
+        return self.defects.deaf(core, tag if self.seats is None else self.seats.tag[tag])
 
     def _place(self, address: np.ndarray) -> np.ndarray:
         return address if self.seats is None else self.seats.place(address)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import stats
+from scipy.special import betaincinv
 
 from chipemu.addresses import core_addresses, every_place, packed
 from chipemu.device import Capacity, DefectRates
@@ -24,6 +24,7 @@ from chipemu.mismatch import normals
 
 # Which number of the stream an element draws; slots of words and of plastic synapses follow after one another.
 _OF_NEURON, _NEURON, _TAG, _CORE = range(4)
+_HIGH_TAG = 20
 _DEAD_WORD, _STUCK_WORD, _DEAD_SYNAPSE, _STUCK_SYNAPSE = (kind << 16 for kind in range(1, 5))
 _SMALLEST = 2.0**-25  # no uniform lies below
 
@@ -57,7 +58,7 @@ def word_fractions(uniform: np.ndarray, mean: np.ndarray, clustering: float) -> 
         return mean.copy()
     between = (mean > 0) & (mean < 1)
     fraction = (mean >= 1).astype(float)
-    fraction[between] = stats.beta.ppf(uniform[between], *beta_shape(mean[between], clustering))
+    fraction[between] = betaincinv(*beta_shape(mean[between], clustering), uniform[between])
     return fraction
 
 
@@ -105,7 +106,21 @@ class Defects:
     @cached_property
     def dead_tags(self) -> np.ndarray:
         """Tags that no word of a core hears, (core, tag) bool."""
-        return self._rare(_TAG, 1 << self.chip.tag_bits, self.rates.dead_tags, "dead_tags")
+        core, tag = np.indices((self.chip.n_cores, 1 << self.chip.tag_bits), np.int32)
+        return self.deaf(core, tag)
+
+    def deaf(self, core: np.ndarray, tag: np.ndarray) -> np.ndarray:
+        """Whether words of some cores do not hear some tags, bool of the shape of both."""
+        fraction = self._scaled(self.rates.dead_tags, "dead_tags")
+        if fraction == 0:
+            return np.zeros(np.shape(core), bool)
+        shape, core, tag = np.shape(core), np.ravel(core), np.ravel(tag)
+        place = packed(np.stack([core, tag & 0xFFFF], axis=1))
+        uniform = np.empty(len(place))
+        for high in range((int(tag.max(initial=0)) >> 16) + 1):  # an address has 16 bits for a tag
+            mine = tag >> 16 == high
+            uniform[mine] = self._uniforms(place[mine], _TAG | high << _HIGH_TAG)
+        return (uniform <= fraction).reshape(shape)
 
     @property
     def any(self) -> bool:

@@ -8,7 +8,10 @@ from chipemu.frozen_map import FrozenMap
 
 @dataclass(frozen=True)
 class Capacity:
-    """What fits on a chip: counts, and the (core, neuron) addresses that stay unused."""
+    """What fits on a chip, or on a board of equal chips: counts, and the (core, neuron) addresses that stay unused.
+
+    ``n_cores`` counts the cores of all chips, those of one chip together; ``reserved`` holds on every chip.
+    """
 
     n_cores: int
     n_neurons_per_core: int
@@ -17,6 +20,18 @@ class Capacity:
     tag_bits: int
     n_virtual_sources: int
     reserved: tuple[tuple[int, int], ...]
+    n_chips: int = 1
+
+    @property
+    def cores_per_chip(self) -> int:
+        """Cores of each chip."""
+        return self.n_cores // self.n_chips
+
+    @property
+    def reserved_places(self) -> tuple[tuple[int, int], ...]:
+        """The reserved (core, neuron) addresses of every chip, each once."""
+        first = range(0, self.n_cores, self.cores_per_chip)
+        return tuple((core + chip, neuron) for chip in first for core, neuron in dict.fromkeys(self.reserved))
 
 
 @dataclass(frozen=True)

@@ -47,27 +47,33 @@ from chipemu.units import show
 
 SIGNALS = ("presynaptic_spike", "feedback_current", "learn_enable")
 OPTIONAL_SECTIONS = ("bias_generator", "mismatch", "noise", "temperature", "drift")
+MOST_CORES = 4096  # a core has 12 bits in the address of a plastic synapse's draws
 DROPPABLE_SECTIONS = (*OPTIONAL_SECTIONS, "transistors", "defects")  # what a file may leave out of what it extends
 
 
 class ChipSection(Section):
     """Capacities; the only place where they stand."""
 
-    n_cores: count(1, 64)
+    n_cores: count(1, MOST_CORES)
+    n_chips: count(1, 1024) | None = None
     n_neurons_per_core: count(1, 4096)
     n_cam_words: count(1, 4096)
     n_sram_words: count(1, 64)
-    tag_bits: count(1, 16)
+    tag_bits: count(1, 22)
     n_virtual_sources: count(0, 65536)
     reserved: ADDRESSES
 
     @model_validator(mode="after")
     def _consistent(self) -> "ChipSection":
-        cores, neurons = self.n_cores.value, self.n_neurons_per_core.value
+        chips, cores, neurons = self.n_chips, self.n_cores.value, self.n_neurons_per_core.value
+        if chips is not None and cores % chips.value:
+            raise ValueError(f"n_cores = {cores} is not a multiple of n_chips = {chips.value}; allowed equal chips")
+        each = "" if chips is None else " / n_chips"
+        cores //= 1 if chips is None else chips.value
         if cores * neurons > 2**self.tag_bits.value:
             raise ValueError(
                 f"tag_bits = {self.tag_bits.value} tells {2**self.tag_bits.value} senders apart; "
-                f"allowed at least {cores * neurons} (n_cores x n_neurons_per_core)"
+                f"allowed at least {cores * neurons} (n_cores x n_neurons_per_core{each})"
             )
         outside = [address for address in self.reserved.value if address[0] >= cores or address[1] >= neurons]
         if outside:

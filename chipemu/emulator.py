@@ -316,8 +316,8 @@ class Emulator(StoredWeights):
         total = sent.sum(1) + count.sum(1)  # no core is sent more than all events there are
         if device.power is None or total.max(initial=0) <= device.power.event_rate * duration:
             return
-        reached = mapped.core_mask[:, None] >> np.arange(device.chip.n_cores) & 1
-        warn_if_busy(device, np.hstack([sent, count[:, self._lanes.lane]]) @ reached, duration)
+        fired = np.hstack([sent, count[:, self._lanes.lane]])
+        warn_if_busy(device, mapped.reach.arriving(fired), duration)
 
     def _account(self, count: np.ndarray, duration: np.ndarray) -> None:
         self.ledger += Ledger(
@@ -327,11 +327,16 @@ class Emulator(StoredWeights):
     def _window(self, spikes: Spikes, duration: np.ndarray) -> Window:
         count = spikes.count[:, self._lanes.lane]
         self._account(count, duration)
-        kept = np.arange(spikes.step.shape[1]) < spikes.total[:, None]
+        n_recorded = min(int(spikes.total.max(initial=0)), spikes.step.shape[1])
+        kept = np.arange(n_recorded) < spikes.total[:, None]
         neuron_of_lane = np.full(self._lanes.n_lanes, -1)
         neuron_of_lane[self._lanes.lane] = np.arange(self.mapped.n_neurons)
         return Window(
-            count, np.nonzero(kept)[0], spikes.step[kept], neuron_of_lane[spikes.neuron[kept]], spikes.fraction[kept]
+            count,
+            np.nonzero(kept)[0],
+            spikes.step[:, :n_recorded][kept],
+            neuron_of_lane[spikes.neuron[:, :n_recorded][kept]],
+            spikes.fraction[:, :n_recorded][kept],
         )
 
     def _check_state(self) -> None:

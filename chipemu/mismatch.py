@@ -5,7 +5,7 @@ A neuron's mismatch depends on nothing else: not on the network, the batch or th
 
 import numpy as np
 
-from chipemu.addresses import core_addresses
+from chipemu.addresses import core_addresses, die_addresses
 from chipemu.device import DeviceSpec
 from chipemu.effects import Switches
 from chipemu.kernels.layout import STREAM_MISMATCH
@@ -24,7 +24,6 @@ PARAMETERS = (
     "I_tau_ca", "I_gain_ca", "I_w_ca", "I_ca_target", "I_recover_std", "I_strength_std",
     "I_delay", "I_delay_precise", "I_delay_mismatched",
 )  # fmt: skip
-WHOLE_DIE = 0xFFFFFFFF
 
 
 def normals(seed: int, address: np.ndarray, stream: int, index: int) -> np.ndarray:
@@ -52,8 +51,7 @@ def core_factors(device: DeviceSpec, seed: int, applied: Switches, corner: str =
 
     The median is 1 at the typical corner.
     """
-    cores = core_addresses(device.chip.n_cores)
-    die = np.array([WHOLE_DIE], np.uint32)
+    cores, dies = core_addresses(device.chip.n_cores), die_addresses(device.chip.n_chips)
     factors = {}
     for name, bias in device.biases.items():
         if bias.parameter is None:
@@ -63,7 +61,7 @@ def core_factors(device: DeviceSpec, seed: int, applied: Switches, corner: str =
         between_dies = device.mismatch.between_dies.get(name, 0.0) * applied.scale("mismatch_between_dies")
         factors[name] = np.exp(
             between_cores * normals(seed, cores, STREAM_MISMATCH, index)
-            + between_dies * normals(seed, die, STREAM_MISMATCH, index)
+            + between_dies * np.repeat(normals(seed, dies, STREAM_MISMATCH, index), device.chip.cores_per_chip)
         )
         if corner != "TT":
             shift = device.transistors.bias_shift(

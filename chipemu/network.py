@@ -27,7 +27,7 @@ from chipemu.projection import (
 __all__ = ["RECEPTORS", "Network", "Population", "Projection", "Sources"]
 
 # Far above any chip; it turns a mistyped size into a message instead of a full memory.
-_MOST_UNITS = 100_000
+_MOST_UNITS = 10_000_000
 _LONGEST_NAME = 80
 
 

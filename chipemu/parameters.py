@@ -63,13 +63,14 @@ def point_setting(mapped: MappedNetwork, chips: Sequence[Chip], points: Mapping[
     shape = (len(chips), device.chip.n_cores, len(names))
     codes = np.full((*shape, 2), -1, np.int16)
     currents = np.zeros(shape)
-    for core, point in enumerate(mapped.core_point):
+    for point in dict.fromkeys(mapped.core_point):
         if point is None:
             continue
+        cores = [core for core, its_point in enumerate(mapped.core_point) if its_point == point]
         for b, name in enumerate(names):
             wanted = points[point].biases[name]
             for c, chip in enumerate(chips):
-                codes[c, core, b], currents[c, core, b] = generate(chip, name, wanted)
+                codes[c, cores, b], currents[c, cores, b] = generate(chip, name, wanted)
     return BiasSetting(names, codes, currents)
 
 
@@ -140,8 +141,12 @@ def _trimmed(chip: Chip, setting: BiasSetting, c: int, address: np.ndarray) -> d
 
 def _circuit(chip: Chip, mapped: MappedNetwork, points: Mapping[str, OperatingPoint], name: str, address) -> np.ndarray:
     """A circuit constant of each neuron [SI]: the device's, unless the core's point overrides it; with its mismatch."""
-    value = np.array([chip.device.circuit[name] if p is None else points[p].circuit.get(name, chip.device.circuit[name])
-                      for p in mapped.core_point])[address[:, 0]]  # fmt: skip
+    design = chip.device.circuit[name]
+    at_point = {point: of.circuit.get(name, design) for point, of in points.items()}
+    if set(at_point.values()) == {design}:
+        value = np.broadcast_to(design, len(address))
+    else:
+        value = np.array([at_point.get(point, design) for point in mapped.core_point])[address[:, 0]]
     if name in _CIRCUIT_CURRENTS:
         value = value * chip.neuron_factor[name][address[:, 0], address[:, 1]]
     return value
@@ -236,10 +241,10 @@ def _noise_fields(chip, fields, const, u_t, step) -> dict[int, np.ndarray]:
 def warn_if_coarse(fields: Mapping[int, np.ndarray], silenced: np.ndarray, dt: float) -> None:
     """Warn where the time step [s] is long beside the membrane of some neuron that is not silenced (neuron,)."""
     rate = float(np.max((fields[at.STEP_PER_CHARGE] * fields[at.I_TAU])[~silenced], initial=0.0))
-    if rate > 0.1:
+    if rate > 0.25:
         warnings.warn(
             f"time step {show(dt, 's')} is {rate:.2g} of the shortest membrane time constant; rates are accurate to "
-            "1 % below 0.1. Take a shorter dt or a longer time constant",
+            "about 1 % below 0.25. Take a shorter dt or a longer time constant",
             stacklevel=4,
         )
 

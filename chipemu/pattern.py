@@ -7,9 +7,9 @@ row by row, and so do the cores of a die.
 import numpy as np
 from scipy.special import ndtri
 
-from chipemu.addresses import every_place
+from chipemu.addresses import die_addresses, every_place
 from chipemu.kernels.layout import STREAM_CORRELATED, STREAM_GRADIENT, STREAM_OUTLIER
-from chipemu.mismatch import WHOLE_DIE, normals
+from chipemu.mismatch import normals
 
 _REACH = 3.0  # correlation lengths at which the weight of a neighbour is cut off, at 1e-4
 
@@ -25,12 +25,14 @@ def places(n_cores: int, n_neurons: int) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def slope(seed: int, n_cores: int, n_neurons: int) -> np.ndarray:
-    """Linear pattern of unit standard deviation along each axis, (core, neuron): every direction is equally likely."""
-    x, y = places(n_cores, n_neurons)
-    die = np.array([WHOLE_DIE], np.uint32)
-    along_x, along_y = (normals(seed, die, STREAM_GRADIENT, axis)[0] for axis in (0, 1))
-    return along_x * x + along_y * y
+def slope(seed: int, n_cores: int, n_neurons: int, n_chips: int = 1) -> np.ndarray:
+    """Linear pattern of unit standard deviation along each axis, (core, neuron): every direction is equally likely.
+
+    The cores may be those of several chips, each with a direction of its own.
+    """
+    x, y = places(n_cores // n_chips, n_neurons)
+    along_x, along_y = (normals(seed, die_addresses(n_chips), STREAM_GRADIENT, axis)[:, None, None] for axis in (0, 1))
+    return (along_x * x + along_y * y).reshape(n_cores, n_neurons)
 
 
 def correlated(seed: int, n_cores: int, n_neurons: int, index: int, length: float) -> np.ndarray:

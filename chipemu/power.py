@@ -1,8 +1,9 @@
 """Energy, power and latency: what a spike costs on its way from the neuron to the synapses it reaches.
 
 Moradi et al. 2018 (IEEE TBioCAS 12:106), energy and time of each operation of a DYNAP-SE; the figures stand in the
-device file and are unverified. Not modelled: power of the bias generators by itself (it is held in the static figure),
-the mesh between chips, waiting behind other events, the update of a plastic synapse, and the host.
+device file and are unverified. On a board every hop to another chip adds its energy. Not modelled: power of the bias
+generators by itself (it is held in the static figure), waiting behind other events, the update of a plastic synapse,
+and the host.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def event_energy(
 
 
 def static_power(device: DeviceSpec) -> float:
-    """Power of a chip on which nothing spikes [W], all its cores counted; NaN if its file does not say.
+    """Power of a chip, or a board, on which nothing spikes [W], all cores counted; NaN if its file does not say.
 
     Examples
     --------
@@ -62,7 +63,8 @@ def static_power(device: DeviceSpec) -> float:
     54.8
     """
     power = device.power
-    return np.nan if power is None else power.static_chip + device.chip.n_cores * power.static_core
+    chip = device.chip
+    return np.nan if power is None else chip.n_chips * power.static_chip + chip.n_cores * power.static_core
 
 
 def event_latency(device: DeviceSpec, n_hops: int = 0) -> float:
@@ -80,9 +82,9 @@ def event_latency(device: DeviceSpec, n_hops: int = 0) -> float:
     return np.nan if power is None else power.broadcast_time + n_hops * power.hop_time
 
 
-def hop_energy(device: DeviceSpec, n_hops: int) -> float:
+def hop_energy(device: DeviceSpec, n_hops: int | np.ndarray) -> float | np.ndarray:
     """Energy of carrying an event over some chips [J], beside that of :func:`event_energy`; NaN if nobody knows."""
-    return np.nan if device.power is None else n_hops * device.power.hop
+    return n_hops * (np.nan if device.power is None else device.power.hop)
 
 
 def warn_if_busy(device: DeviceSpec, n_events: np.ndarray, duration: float) -> None:

@@ -128,8 +128,12 @@ def projection_hash(projection: Projection) -> str:
     head = json.dumps(
         [p.name, p.pre.name, p.post.name, p.receptor, p.positive, p.negative, p.store, *([p.latches] * bool(p.latches))]
     )
-    words = b"" if p.words is None else p.words.astype("<i8").tobytes()
-    return hashlib.sha256(head.encode() + b"\0" + p.pairs.astype("<i8").tobytes() + b"\0" + words).hexdigest()
+    digest = hashlib.sha256(head.encode() + b"\0")
+    digest.update(np.ascontiguousarray(p.pairs, "<i8"))
+    digest.update(b"\0")
+    if p.words is not None:
+        digest.update(np.ascontiguousarray(p.words, "<i8"))
+    return digest.hexdigest()
 
 
 def read_latches(latches, known, name: str) -> tuple[str, ...] | None:
@@ -190,7 +194,7 @@ def _listed_pairs(pairs, pre, post, name):
         raise InputError(
             f"projection {name!r}: pairs have shape {table.shape} of {table.dtype}; give whole numbers (k, 2), k >= 1"
         )
-    table = table.astype(np.int64)
+    table = table.astype(np.int64, copy=False)
     for column, group in enumerate((pre, post)):
         outside = (table[:, column] < 0) | (table[:, column] >= group.n)
         if outside.any():
@@ -199,9 +203,10 @@ def _listed_pairs(pairs, pre, post, name):
                 f"projection {name!r}: pair {row} names unit {table[row, column]} of {group.name!r}, "
                 f"which has units 0 to {group.n - 1}"
             )
-    found, count = np.unique(table, axis=0, return_counts=True)
-    if (count > 1).any():
-        pre_index, post_index = found[np.argmax(count)]
+    keys = np.sort(table[:, 0] * post.n + table[:, 1])
+    if (keys[1:] == keys[:-1]).any():
+        found, count = np.unique(keys, return_counts=True)
+        pre_index, post_index = divmod(int(found[np.argmax(count)]), post.n)
         raise InputError(
             f"projection {name!r} lists pair ({pre_index}, {post_index}) {count.max()} times; use words=..."
         )
@@ -216,6 +221,6 @@ def read_words(words, k: int, name: str) -> np.ndarray:
     if (table < 1).any() or (table > np.iinfo(np.int16).max).any():
         worst = table.min() if table.min() < 1 else table.max()
         raise InputError(f"projection {name!r}: {worst} words for a synapse; give 1 to {np.iinfo(np.int16).max}")
-    table = np.broadcast_to(table, (k,)).astype(np.int64)
+    table = np.broadcast_to(table.astype(np.int64), (k,))  # one number in memory where all pairs have the same
     table.flags.writeable = False
     return table

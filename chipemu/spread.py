@@ -80,7 +80,7 @@ def neuron_factors(device: DeviceSpec, seed: int, applied: Switches, model: str)
     address = every_place(n_cores, n_neurons)
     structure, biased = device.mismatch.structure, {bias.parameter for bias in device.biases.values()}
     steepness = structure.gradient * applied.scale("mismatch_gradient")
-    tilt = steepness * slope(seed, n_cores, n_neurons) if steepness else 0.0
+    tilt = steepness * slope(seed, n_cores, n_neurons, device.chip.n_chips) if steepness else 0.0
     share = structure.correlated_share if applied.on("mismatch_correlated") else 0.0
     alone = applied.scale("mismatch_within_core") * np.sqrt(1 - share)
     common = applied.scale("mismatch_correlated") * np.sqrt(share)

@@ -13,13 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import h5py
-
 import chipemu
 from chipemu import variables
 from chipemu.errors import InputError
 
 if TYPE_CHECKING:
+    import h5py
     import xarray as xr
 
 SCHEMA_VERSION = 1
@@ -247,6 +246,8 @@ def _check_attributes(dataset: xr.Dataset, path: Path) -> None:
 
 def _check_container(path: Path, max_bytes: int) -> None:
     """Look at sizes, links and types before anything is read into memory."""
+    import h5py
+
     if not path.is_file():
         raise InputError(f"{path} does not exist or is not a file.")
     if path.stat().st_size > max_bytes:
@@ -264,6 +265,8 @@ def _check_container(path: Path, max_bytes: int) -> None:
 
 def _checked_size(file: h5py.File, name: str, path: Path) -> int:
     """Return the unpacked size of one dataset [bytes], refusing what reaches outside the file or is no plain array."""
+    import h5py
+
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
         raise InputError(f"{path}: {name!r} is a link; only data inside the file is read.")
     item = file[name]

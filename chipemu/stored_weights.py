@@ -6,7 +6,7 @@ import numpy as np
 
 from chipemu.ledger import Ledger
 from chipemu.mapping import MappedNetwork
-from chipemu.power import event_energy
+from chipemu.power import event_energy, hop_energy
 from chipemu.weight_memory import TrainedImage, WeightMemory
 
 
@@ -48,9 +48,12 @@ class StoredWeights:
         if mapped.device.energy is None:
             return np.full(pulses.shape, np.nan)
         from_neuron = np.arange(pulses.shape[1]) >= mapped.n_sources
-        destinations = np.array([0] * mapped.n_sources + [len(words) for words in mapped.sram])
-        cores = (mapped.core_mask[:, None] >> np.arange(mapped.device.chip.n_cores) & 1).sum(1)
-        return event_energy(mapped.device.energy, destinations, cores, pulses, from_neuron)
+        outside = np.zeros(mapped.n_sources, np.int64)
+        destinations = np.concatenate([outside, mapped.sram.n_words])
+        energy = event_energy(mapped.device.energy, destinations, mapped.reach.count, pulses, from_neuron)
+        if mapped.device.chip.n_chips == 1:
+            return energy
+        return energy + hop_energy(mapped.device, np.concatenate([outside, mapped.sram.n_hops]))
 
     def set_learning_rate(self, eta: float) -> None:
         """Scale the step probability of every plastic synapse (its design value is 1)."""

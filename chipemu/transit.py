@@ -16,9 +16,8 @@ _INPUT = 0x80000000  # bit of an address that tells a virtual source from a neur
 
 def sender_addresses(mapped: MappedNetwork, lanes: Lanes) -> np.ndarray:
     """Address of every sender's draws, (sender,) uint32: inputs by first core reached and tag, then lanes."""
-    mask = mapped.core_mask[: mapped.n_sources]
-    first = np.array([max((int(m) & -int(m)).bit_length() - 1, 0) for m in mask], np.uint32)
-    inputs = np.uint32(_INPUT) | first << np.uint32(16) | mapped.source_tag.astype(np.uint32)
+    first = mapped.reach.first(mapped.n_sources).astype(np.uint32)
+    inputs = np.uint32(_INPUT) | first << np.uint32(16) ^ mapped.source_tag.astype(np.uint32)
     return np.concatenate([inputs, lanes.address])
 
 

@@ -7,7 +7,6 @@ pF mV / ms = pA; multiply an SI value by `PA`, `MS`, `PF` or `MV` to enter it.
 import math
 
 from quantiphy import InvalidNumber, Quantity, UnitConversion
-from scipy import constants
 
 from chipemu.errors import UnitError, shorten
 
@@ -15,6 +14,9 @@ PA = 1e12  # A -> pA
 MS = 1e3  # s -> ms
 PF = 1e12  # F -> pF
 MV = 1e3  # V -> mV
+# Exact by definition (SI 2019); scipy.constants has them too and takes 0.1 s to import.
+_BOLTZMANN = 1.380649e-23  # J/K
+_CHARGE = 1.602176634e-19  # C
 
 _EXAMPLE = {
     "s": "20 ms",
@@ -38,13 +40,13 @@ _ChipQuantity.set_prefs(known_units="min K")
 # Closed lists: QuantiPhy would also read '20 F' as a temperature in Fahrenheit.
 _TEMPERATURE_NAMES = "degC °C"
 _TIME_NAMES = {
-    "min minute minutes": constants.minute,
-    "h hr hour hours": constants.hour,
-    "d day days": constants.day,
-    "week weeks": constants.week,
+    "min minute minutes": 60.0,
+    "h hr hour hours": 3600.0,
+    "d day days": 86400.0,
+    "week weeks": 604800.0,
 }
 _OTHER_NAMES = {"K": _TEMPERATURE_NAMES.split(), "s": " ".join(_TIME_NAMES).split()}
-UnitConversion("K", _TEMPERATURE_NAMES, 1.0, constants.zero_Celsius)
+UnitConversion("K", _TEMPERATURE_NAMES, 1.0, 273.15)
 for _names, _seconds in _TIME_NAMES.items():
     UnitConversion("s", _names, _seconds)
 
@@ -160,4 +162,4 @@ def thermal_voltage(temperature: float) -> float:
     >>> round(thermal_voltage(298.15), 6)
     0.025693
     """
-    return constants.k * temperature / constants.e
+    return _BOLTZMANN * temperature / _CHARGE

@@ -46,6 +46,7 @@ class Lanes:
             self.lane[mapped.neuron_slice(population)] = used + np.arange(population.n)
             used += population.n
             features += [needed] * (-(-used // LANES) - len(features))
+        features += [0] * (len(features) % 2)  # blocks are stepped in pairs
         self.n_lanes, self.features = len(features) * LANES, np.array(features, np.int32)
         self.address = np.full(self.n_lanes, 0xFFFFFFFF, np.uint32)
         self.address[self.lane] = packed(mapped.address)
@@ -86,7 +87,7 @@ def sender_lane(mapped: MappedNetwork, lanes: Lanes, pre: np.ndarray) -> np.ndar
 def heard_edges(mapped: MappedNetwork, chip: Chip) -> np.ndarray:
     """Edges whose core hears the tag of their sender, (edge,) bool; a die has tags that a core does not hear."""
     edges = mapped.edges
-    return ~chip.dead_tags[mapped.address[edges.post, 0], mapped.sender_tag[edges.pre]]
+    return ~chip.deaf(mapped.address[edges.post, 0], mapped.sender_tag[edges.pre])
 
 
 def _offsets(sender: np.ndarray, n_senders: int) -> np.ndarray:

@@ -5,6 +5,9 @@ import os
 import pytest
 from hypothesis import settings
 
+collect_ignore = ["benchmarks/peer_brian2.py", "benchmarks/peer_dynapsim.py"]
+"""Scripts that other interpreters run."""
+
 settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
 settings.register_profile("local", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "local")

@@ -62,10 +62,12 @@ CASES = [
     stored(
         "no-synapse", PCM, 'extends = "dynapse1-plastic"', 'extends = "dynapse1"', "store keeps the weights of plastic"
     ),
-    device("wrong-type", N_CORES, 'n_cores = { value = "four",', "chip.n_cores", "'four'", "allowed 1 to 64"),
-    device("boolean-count", N_CORES, "n_cores = { value = true,", "chip.n_cores", "True", "allowed 1 to 64"),
-    device("absurd-size", N_CORES, "n_cores = { value = 1000000000,", "chip.n_cores", "1000000000", "allowed 1 to 64"),
-    device("zero-size", N_CORES, "n_cores = { value = 0,", "chip.n_cores", "allowed 1 to 64"),
+    device("wrong-type", N_CORES, 'n_cores = { value = "four",', "chip.n_cores", "'four'", "allowed 1 to 4096"),
+    device("boolean-count", N_CORES, "n_cores = { value = true,", "chip.n_cores", "True", "allowed 1 to 4096"),
+    device(
+        "absurd-size", N_CORES, "n_cores = { value = 1000000000,", "chip.n_cores", "1000000000", "allowed 1 to 4096"
+    ),
+    device("zero-size", N_CORES, "n_cores = { value = 0,", "chip.n_cores", "allowed 1 to 4096"),
     device("too-few-tags", N_CORES, "n_cores = { value = 8,", "chip", "tag_bits = 10", "2048"),
     device("missing-key", f"C_mem        = {C_MEM}", "", "circuit.C_mem", "missing", "allowed 1 fF to 1 nF"),
     device("missing-table", DEVICE[DEVICE.index("[noise]") :], "", "noise is missing", "without"),

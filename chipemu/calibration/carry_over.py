@@ -45,7 +45,7 @@ def carry_over(result: Calibration, chips: Sequence[Chip], mapped: MappedNetwork
     >>> device, net = load_device("dynapse1"), Network("one")
     >>> source, pop = net.sources("in", 1), net.population("cells", 4, point="output")
     >>> _ = net.project(source, pop, receptor="ampa", words=8)
-    >>> mapped, chip = map_network(net, device), sample_chip(device, seed=2)
+    >>> mapped, chip = map_network(net, device), sample_chip(device, seed=1)
     >>> cool = calibrate([chip], mapped)
     >>> hot = carry_over(cool, [chip.set_temperature("60degC")], mapped)
     >>> cool.success.tolist(), hot.success.tolist()

@@ -9,7 +9,7 @@ import warnings
 
 import typer
 
-from chipemu.cli import checks, chips, learn, report, studies
+from chipemu.cli import bench, checks, chips, learn, report, studies
 from chipemu.cli.terminal import show_warnings
 from chipemu.errors import ChipemuError
 
@@ -28,6 +28,7 @@ app.command("learn")(learn.learn)
 app.command("report")(report.report)
 app.add_typer(studies.app, name="study")
 app.command("check")(checks.check)
+app.command("bench")(bench.bench)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -2,48 +2,51 @@
 
 Figures are built without pyplot, so making one changes no global state and opens no window. Colours are those of Okabe
 and Ito, which colour-blind readers can tell apart; no meaning rests on colour alone.
+
+Names are imported on first use: a command that draws nothing pays for nothing.
 """
 
-from chipemu.figures.accuracy import accuracy_against, accuracy_against_mismatch, clone_cost, learning_curve
-from chipemu.figures.bias import bias_curve, bias_sketch
-from chipemu.figures.choice import has_accuracy
-from chipemu.figures.classes import confusion, confusion_percent
-from chipemu.figures.die import die_map
-from chipemu.figures.effects import effect_costs, effect_ranking, has_cloned, has_effect_costs
-from chipemu.figures.rates import f_i_fan
-from chipemu.figures.spikes import control_groups, raster
-from chipemu.figures.spread import cv_against_tau, variance_shares
-from chipemu.figures.style import FORMATS, new_axes, plain, save_figure
-from chipemu.figures.weights import weight_codes, weight_matrix
-from chipemu.figures.yields import die_accuracy, yield_curve, yield_fraction
+import importlib
 
-__all__ = [
-    "FORMATS",
-    "accuracy_against",
-    "accuracy_against_mismatch",
-    "bias_curve",
-    "bias_sketch",
-    "clone_cost",
-    "confusion",
-    "confusion_percent",
-    "control_groups",
-    "cv_against_tau",
-    "die_accuracy",
-    "die_map",
-    "effect_costs",
-    "effect_ranking",
-    "f_i_fan",
-    "has_accuracy",
-    "has_cloned",
-    "has_effect_costs",
-    "learning_curve",
-    "new_axes",
-    "plain",
-    "raster",
-    "save_figure",
-    "variance_shares",
-    "weight_codes",
-    "weight_matrix",
-    "yield_curve",
-    "yield_fraction",
-]
+_HOME = {
+    "FORMATS": "style",
+    "accuracy_against": "accuracy",
+    "accuracy_against_mismatch": "accuracy",
+    "bias_curve": "bias",
+    "bias_sketch": "bias",
+    "clone_cost": "accuracy",
+    "confusion": "classes",
+    "confusion_percent": "classes",
+    "control_groups": "spikes",
+    "cv_against_tau": "spread",
+    "die_accuracy": "yields",
+    "die_map": "die",
+    "effect_costs": "effects",
+    "effect_ranking": "effects",
+    "f_i_fan": "rates",
+    "has_accuracy": "choice",
+    "has_cloned": "effects",
+    "has_effect_costs": "effects",
+    "learning_curve": "accuracy",
+    "new_axes": "style",
+    "plain": "style",
+    "raster": "spikes",
+    "save_figure": "style",
+    "variance_shares": "spread",
+    "weight_codes": "weights",
+    "weight_matrix": "weights",
+    "yield_curve": "yields",
+    "yield_fraction": "yields",
+}
+
+__all__ = [*_HOME]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'chipemu.figures' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"chipemu.figures.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

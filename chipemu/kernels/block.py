@@ -70,7 +70,7 @@ def charge_synapses(X, pulse, places, n, work):
 
 # A neuron takes a step again in smaller ones where it fires, where the slope of its current changes so much that
 # ln(I_mem) would err by more than the first number, or where it would run through the positive feedback's sigmoid.
-_LARGEST_ERROR = 0.02
+_LARGEST_ERROR = 0.01
 _LARGEST_REACH = 3.0  # of the sigmoid's argument
 _SIGMOID = 3.0  # where it bends: arguments below this size
 # In a sub-step ln(I_mem) and h J move no further than the first number, the sigmoid's argument than the second.
@@ -97,9 +97,64 @@ def _excess(h, move, bend, steep, x):
 
 def _make_advance(noisy):
     # two kernels of one source: without noise a third of the memory is not read
+    @kernel(inline=True)
+    def step_lane(X, q, before, flags, place, noise, inject, i0, y_floor):
+        zero = real(0.0, i0)
+        one = real(1.0, i0)
+        halved = real(0.5, i0)
+        # synapses: value at the start and at the end of the step (exact exponential decay, floored)
+        a0 = X[q]
+        n0 = X[q + LANES]
+        s0 = X[q + 2 * LANES]
+        b0 = X[q + 3 * LANES]
+        a1 = max(a0 * X[q + at.DECAY * LANES], i0)
+        n1 = max(n0 * X[q + (at.DECAY + 1) * LANES], i0)
+        s1 = max(s0 * X[q + (at.DECAY + 2) * LANES], i0)
+        b1 = max(b0 * X[q + (at.DECAY + 3) * LANES], i0)
+        h0 = X[q + at.I_AHP * LANES]
+        h1 = max(h0 * X[q + at.AHP_DECAY * LANES], i0)
+        # what the soma sees at mid-step: currents above the leakage floor
+        i_nmda = (halved * (n0 + n1) - i0) * inject
+        i_other = halved * ((a0 + a1) - (b0 + b1)) + X[q + at.I_DC * LANES]
+        leak = X[q + at.I_TAU * LANES]
+        i_out = (halved * (h0 + h1) - i0) + (halved * (s0 + s1) - i0) * inject
+        y0 = X[q + at.Y * LANES]
+        dead = X[q + at.REFRACTORY * LANES]
+        active = min(max(one - dead, zero), one)  # fraction of the step outside the dead time
+        h = X[q + at.STEP_PER_CHARGE * LANES] * active
+        if noisy:
+            ou = X[q + at.INPUT_NOISE * LANES] * X[q + at.OU_KEEP * LANES]
+            ou += X[q + at.OU_KICK * LANES] * X[q + (noise + 1) * LANES]
+            X[q + at.INPUT_NOISE * LANES] = ou
+            factor = (one + ou) * X[q + at.SLOW_INPUT * LANES]
+            i_nmda *= factor
+            i_other *= factor
+            leak *= X[q + at.SLOW_LEAK * LANES]
+        net, slope, bend, steep, x = net_current(
+            y0, i_nmda, i_other, leak + i_out, X[q + at.I_GAIN * LANES], X[q + at.I_NMDA_THR * LANES],
+            X[q + at.FB_GAIN * LANES], X[q + at.FB_TH * LANES], X[q + at.FB_INV_NORM * LANES], i0,
+        )  # fmt: skip
+        move = _move(h, net, slope)
+        y1 = y0 + move
+        if noisy:
+            y1 += X[q + at.MEMBRANE_KICK * LANES] * X[q + noise * LANES] * active
+        y1 = max(y1, y_floor)
+        doubt = max(y1 - X[q + at.Y_THR * LANES], _excess(h, move, bend, steep, x))
+        X[q] = a1
+        X[q + LANES] = n1
+        X[q + 2 * LANES] = s1
+        X[q + 3 * LANES] = b1
+        X[q + at.I_AHP * LANES] = h1
+        X[q + at.Y * LANES] = y1
+        X[q + at.REFRACTORY * LANES] = max(dead - one, zero)
+        before[place] = y0
+        before[2 * LANES + place] = dead
+        flags[place] = np.int32(1) if doubt >= zero else np.int32(0)
+
     @kernel
-    def advance(X, base, work, step, inject, i0, y_floor):
-        """One step of synapse decay, adaptation, soma, spike and reset for 16 neurons; returns how many spiked.
+    def advance(X, base, before, flags, step, inject, i0, y_floor):
+        """One step of synapse decay, adaptation, soma, spike and reset for the neurons of two blocks; returns whether
+        any spiked.
 
         Over the part of the step in which it is not refractory the soma takes an exponential Rosenbrock-Euler step
         (Pope 1963; Hochbruck, Ostermann and Schweitzer 2009, eq. 2.9; second order) with the input of mid-step,
@@ -107,72 +162,24 @@ def _make_advance(noisy):
             y1 = y0 + h phi_1(h J) f(y0),     J = df/dy,     phi_1(z) = (e^z - 1) / z.
 
         ``step``, of absolute chip time, tells which of the prepared normals are its own; ``inject`` is 1, or 0 where
-        the feedback currents (NMDA, GABA_A) are sensed but not injected; ``work`` (48) is scratch.
+        the feedback currents (NMDA, GABA_A) are sensed but not injected; ``before`` (64) and ``flags`` (32) are room.
         """
-        zero = real(0.0, X[base])
-        one = real(1.0, zero)
-        halved = real(0.5, zero)
         base = base & at.INDEX
         noise = at.NORMAL + 2 * (step & 3)
         for lane in range(LANES):
-            q = base + lane
-            # synapses: value at the start and at the end of the step (exact exponential decay, floored)
-            a0 = X[q]
-            n0 = X[q + LANES]
-            s0 = X[q + 2 * LANES]
-            b0 = X[q + 3 * LANES]
-            a1 = max(a0 * X[q + at.DECAY * LANES], i0)
-            n1 = max(n0 * X[q + (at.DECAY + 1) * LANES], i0)
-            s1 = max(s0 * X[q + (at.DECAY + 2) * LANES], i0)
-            b1 = max(b0 * X[q + (at.DECAY + 3) * LANES], i0)
-            h0 = X[q + at.I_AHP * LANES]
-            h1 = max(h0 * X[q + at.AHP_DECAY * LANES], i0)
-            # what the soma sees at mid-step: currents above the leakage floor
-            i_nmda = (halved * (n0 + n1) - i0) * inject
-            i_other = halved * ((a0 + a1) - (b0 + b1)) + X[q + at.I_DC * LANES]
-            leak = X[q + at.I_TAU * LANES]
-            i_out = (halved * (h0 + h1) - i0) + (halved * (s0 + s1) - i0) * inject
-            y0 = X[q + at.Y * LANES]
-            dead = X[q + at.REFRACTORY * LANES]
-            active = min(max(one - dead, zero), one)  # fraction of the step outside the dead time
-            h = X[q + at.STEP_PER_CHARGE * LANES] * active
-            if noisy:
-                ou = X[q + at.INPUT_NOISE * LANES] * X[q + at.OU_KEEP * LANES]
-                ou += X[q + at.OU_KICK * LANES] * X[q + (noise + 1) * LANES]
-                X[q + at.INPUT_NOISE * LANES] = ou
-                factor = (one + ou) * X[q + at.SLOW_INPUT * LANES]
-                i_nmda *= factor
-                i_other *= factor
-                leak *= X[q + at.SLOW_LEAK * LANES]
-            net, slope, bend, steep, x = net_current(
-                y0, i_nmda, i_other, leak + i_out, X[q + at.I_GAIN * LANES], X[q + at.I_NMDA_THR * LANES],
-                X[q + at.FB_GAIN * LANES], X[q + at.FB_TH * LANES], X[q + at.FB_INV_NORM * LANES], i0,
-            )  # fmt: skip
-            move = _move(h, net, slope)
-            y1 = y0 + move
-            if noisy:
-                y1 += X[q + at.MEMBRANE_KICK * LANES] * X[q + noise * LANES] * active
-            y1 = max(y1, y_floor)
-            doubt = max(y1 - X[q + at.Y_THR * LANES], _excess(h, move, bend, steep, x))
-            X[q] = a1
-            X[q + LANES] = n1
-            X[q + 2 * LANES] = s1
-            X[q + 3 * LANES] = b1
-            X[q + at.I_AHP * LANES] = h1
-            X[q + at.Y * LANES] = y1
-            X[q + at.REFRACTORY * LANES] = max(dead - one, zero)
-            work[at.Y_BEFORE * LANES + lane] = y0
-            work[at.DEAD_BEFORE * LANES + lane] = dead
-            work[at.AGAIN * LANES + lane] = one if doubt >= zero else zero
+            # one lane of each block: two chains of operations side by side, each of which waits for itself
+            step_lane(X, base + lane, before, flags, lane, noise, inject, i0, y_floor)
+            step_lane(X, base + at.BLOCK + lane, before, flags, LANES + lane, noise, inject, i0, y_floor)
         again = np.int32(0)
-        for lane in range(LANES):
+        for lane in range(2 * LANES):
             # kept in 32 bits: a sum that widens would not be packed
-            again = np.int32(again + np.int32(work[at.AGAIN * LANES + lane]))
+            again = np.int32(again + flags[lane])
         fired = np.int32(0)
         if again > 0:
-            for lane in range(LANES):
-                if work[at.AGAIN * LANES + lane] != 0:
-                    fired += _step_again(X, base + lane, work, lane, noise, noisy, inject, i0, y_floor)
+            for place in range(2 * LANES):
+                if flags[place] != 0:
+                    q = base + place // LANES * at.BLOCK + place % LANES
+                    fired += _step_again(X, q, before, place, noise, noisy, inject, i0, y_floor)
         return fired
 
     return advance
@@ -196,7 +203,7 @@ def _crossing(y, after, threshold, start):
 
 
 @kernel
-def _step_again(X, q, work, lane, noise, noisy, inject, i0, y_floor):
+def _step_again(X, q, before, place, noise, noisy, inject, i0, y_floor):
     """Take one soma through its last step in sub-steps; returns 1 if it spiked, and resets it then.
 
     The threshold crossing is interpolated, and the dead time runs from that instant, so that rates do not snap to the
@@ -204,7 +211,7 @@ def _step_again(X, q, work, lane, noise, noisy, inject, i0, y_floor):
     """
     zero = real(0.0, i0)
     one = real(1.0, i0)
-    active = min(max(one - work[at.DEAD_BEFORE * LANES + lane], zero), one)
+    active = min(max(one - before[2 * LANES + place], zero), one)
     i_nmda = _at_mid(X, q, at.NMDA, at.DECAY + at.NMDA, i0) * inject
     i_other = _at_mid(X, q, at.AMPA, at.DECAY + at.AMPA, i0) - _at_mid(X, q, at.GABA_B, at.DECAY + at.GABA_B, i0)
     i_other += X[q + at.I_DC * LANES]
@@ -218,7 +225,7 @@ def _step_again(X, q, work, lane, noise, noisy, inject, i0, y_floor):
         leak *= X[q + at.SLOW_LEAK * LANES]
         kick = X[q + at.MEMBRANE_KICK * LANES] * X[q + noise * LANES] * active
     threshold = X[q + at.Y_THR * LANES]
-    y = work[at.Y_BEFORE * LANES + lane]
+    y = before[place]
     h = X[q + at.STEP_PER_CHARGE * LANES] * active
     rest = one
     for k in range(_MOST_SUBSTEPS):

@@ -176,8 +176,8 @@ def _fraction(X, lane):
 
 @kernel
 def run_die(
-    X, pending, pulse, places, fired, work, addresses, run, first_step, n_steps, clock, keys, floor, slow, wiring,
-    amplitude, events, plastic, store, features, depression, transit, spikes, probes,
+    X, pending, pulse, places, fired, work, before, flags, addresses, run, first_step, n_steps, clock, keys, floor,
+    slow, wiring, amplitude, events, plastic, store, features, depression, transit, spikes, probes,
 ):  # fmt: skip
     """Advance one run by ``n_steps`` from absolute step ``first_step``; arrays as in ``run_dies``, without their first
     axis where a run has its own: ``X``, ``pending``, ``keys``, ``floor``, ``amplitude``, and room to work in."""
@@ -190,9 +190,9 @@ def run_die(
     n_fired = _fired(X, pending, fired)
     noisy = clock.noise or slow.state.shape[1] > 0
     inject = real(clock.inject, floor[0])
-    shaped = False
+    has = 0
     for b in range(n_blocks):
-        shaped |= features[b] & SHAPED != 0
+        has |= features[b]
     for k in range(n_steps):
         step = first_step + k
         n = 0  # synapses that have a pulse in this step
@@ -220,28 +220,32 @@ def run_die(
                     X, pulse, places, n, sender, wiring, amplitude, plastic, store, depression, transit,
                     run, step, key_a, key_b,
                 )  # fmt: skip
-        if shaped:
+        if has & SHAPED:
             _charge_dendrites(X, pulse, places, n, features)
         charge_synapses(X, pulse, places, n, work)
-        ticks = slow.state.shape[1] > 0 and step % slow.every == 0
-        draws = clock.noise and (step % 4 == 0 or k == 0)
-        for b in range(n_blocks):
-            base = b * BLOCK
-            if ticks:
-                move_slow(X, base, b, slow, run, addresses, step, key_a, key_b)
-            if draws:
-                draw_noise(X, base, addresses, b * LANES, np.uint64(step // 4), key_a, key_b)
-            if features[b] & SHAPED:
-                shape_dendrites(X, base, floor[0])
-            if pending[b] > 0:
-                for lane in range(LANES):
-                    X[base + at.SPIKE * LANES + lane] = 0
+        for spike in range(n_fired):
+            X[fired[spike] // LANES * BLOCK + at.SPIKE * LANES + fired[spike] % LANES] = 0
+        if slow.state.shape[1] > 0 and step % slow.every == 0:
+            for b in range(n_blocks):
+                move_slow(X, b * BLOCK, b, slow, run, addresses, step, key_a, key_b)
+        if clock.noise and (step % 4 == 0 or k == 0):
+            for b in range(n_blocks):
+                draw_noise(X, b * BLOCK, addresses, b * LANES, np.uint64(step // 4), key_a, key_b)
+        if has & SHAPED:
+            for b in range(n_blocks):
+                if features[b] & SHAPED:
+                    shape_dendrites(X, b * BLOCK, floor[0])
+        for b in range(0, n_blocks, 2):
             if noisy:
-                pending[b] = advance_noisy(X, base, work, step, inject, floor[0], floor[1])
+                spiked = advance_noisy(X, b * BLOCK, before, flags, step, inject, floor[0], floor[1])
             else:
-                pending[b] = advance_quiet(X, base, work, step, inject, floor[0], floor[1])
-            if features[b] & REGULATED:
-                regulate(X, base, floor[0])
+                spiked = advance_quiet(X, b * BLOCK, before, flags, step, inject, floor[0], floor[1])
+            pending[b] = spiked
+            pending[b + 1] = spiked
+        if has & REGULATED:
+            for b in range(n_blocks):
+                if features[b] & REGULATED:
+                    regulate(X, b * BLOCK, floor[0])
         n_fired = _fired(X, pending, fired)
         for spike in range(n_fired):
             spikes.count[run, fired[spike]] += 1

@@ -76,12 +76,6 @@ BLOCK = N_FIELDS * LANES
 # amplitude gathered for this step [CAM words]; a flag for each 16 lanes tells which have any
 PULSES = 4 * LANES  # of a block
 
-# --- what a step leaves for a soma that takes it again, an array of its own of one block ------------------------
-AGAIN = 0  # 1 where it does
-Y_BEFORE = 1  # Y and REFRACTORY before the step
-DEAD_BEFORE = 2
-N_WORK = 3
-
 # --- receptors -----------------------------------------------------------------------------------------------
 AMPA, NMDA, GABA_A, GABA_B = 0, 1, 2, 3
 N_RECEPTORS = 4

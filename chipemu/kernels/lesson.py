@@ -228,8 +228,8 @@ def _latency(lesson, run, m, step, neuron, fraction, n):
 
 @kernel
 def attend(
-    X, pending, pulse, places, fired, work, addresses, run, clock, keys, floor, slow, wiring, amplitude, plastic,
-    store, features, depression, transit, spikes, probes, lesson,
+    X, pending, pulse, places, fired, work, before, flags, addresses, run, clock, keys, floor, slow, wiring, amplitude,
+    plastic, store, features, depression, transit, spikes, probes, lesson,
 ):  # fmt: skip
     """Let one run attend its presentations; arrays as in ``run_die``."""
     offset = lesson.offset[run]
@@ -252,9 +252,9 @@ def attend(
                 for lane in range(lesson.count.shape[1]):
                     spikes.count[run, lane] = 0
                 run_die(
-                    X, pending, pulse, places, fired, work, addresses, run, clock.first_step[run] + lesson.played[run],
-                    n_steps, clock, keys, floor, slow, wiring, amplitude, played, plastic, store, features,
-                    depression, transit, spikes, probes,
+                    X, pending, pulse, places, fired, work, before, flags, addresses, run,
+                    clock.first_step[run] + lesson.played[run], n_steps, clock, keys, floor, slow, wiring, amplitude,
+                    played, plastic, store, features, depression, transit, spikes, probes,
                 )  # fmt: skip
                 lesson.played[run] += n_steps
                 lesson.window[run] += 1

@@ -3,7 +3,6 @@
 import numpy as np
 from numba import prange
 
-from chipemu.kernels import layout as at
 from chipemu.kernels.die import run_die
 from chipemu.kernels.jit import kernel
 from chipemu.kernels.layout import BLOCK, LANES, PULSES
@@ -20,7 +19,7 @@ def run_dies(
     Parameters
     ----------
     X : (r, n_blocks * BLOCK) float32 or float64, state and parameters, advanced in place
-    pending : (r, n_blocks) int32, spikes of the last step still to be delivered
+    pending : (r, n_blocks) int32, above 0 where a neuron may have spiked in the last step
     addresses : (n) uint32, core * 65536 + neuron, the address of the noise
     keys : (r, 2) uint64, (noise seed, die seed)
     floor : (r, 2) of X's type: leakage floor I0 [pA] and ln(I0 / pA), which rise with temperature
@@ -35,17 +34,19 @@ def run_dies(
     pulse = np.zeros((X.shape[0], n_blocks * PULSES), X.dtype)
     places = np.empty((X.shape[0], n_blocks * PULSES + 1), np.int32)
     fired = np.empty((X.shape[0], n_blocks * LANES), np.int32)
-    work = np.ones((X.shape[0], at.N_WORK * LANES), X.dtype)
+    work = np.ones((X.shape[0], 3 * LANES), X.dtype)
+    before = np.empty((X.shape[0], 4 * LANES), X.dtype)
+    flags = np.empty((X.shape[0], 2 * LANES), np.int32)
     for run in prange(X.shape[0]):
         if clock.active[run] and lesson.order.shape[1] > 0:
             attend(
-                X[run], pending[run], pulse[run], places[run], fired[run], work[run], addresses, run, clock, keys[run],
-                floor[run], slow, wiring, amplitude[run], plastic, store, features, depression, transit, spikes, probes,
-                lesson,
+                X[run], pending[run], pulse[run], places[run], fired[run], work[run], before[run], flags[run],
+                addresses, run, clock, keys[run], floor[run], slow, wiring, amplitude[run], plastic, store, features,
+                depression, transit, spikes, probes, lesson,
             )  # fmt: skip
         elif clock.active[run]:
             run_die(
-                X[run], pending[run], pulse[run], places[run], fired[run], work[run], addresses, run,
-                clock.first_step[run], clock.n_steps, clock, keys[run], floor[run], slow, wiring, amplitude[run],
-                events, plastic, store, features, depression, transit, spikes, probes,
+                X[run], pending[run], pulse[run], places[run], fired[run], work[run], before[run], flags[run],
+                addresses, run, clock.first_step[run], clock.n_steps, clock, keys[run], floor[run], slow, wiring,
+                amplitude[run], events, plastic, store, features, depression, transit, spikes, probes,
             )  # fmt: skip

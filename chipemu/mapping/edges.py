@@ -68,8 +68,8 @@ def build_edges(network) -> EdgeTable:
     ]
     columns = {}
     for field in fields(EdgeTable):
-        parts = [block[field.name] for block in blocks]
-        columns[field.name] = np.concatenate([*parts, np.empty(0)]).astype(_TYPES[field.name])
+        empty = np.empty(0, _TYPES[field.name])
+        columns[field.name] = np.concatenate([empty, *(block[field.name] for block in blocks)], dtype=empty.dtype)
         columns[field.name].flags.writeable = False
     return EdgeTable(**columns)
 
@@ -93,12 +93,12 @@ def _blocks(projection, index, first, n_sources):
 def _block(projection, index, first, n_sources, receptor, sign, words):
     k = len(projection)
     return {
-        "pre": projection.pairs[:, 0] + first[projection.pre.name],
-        "post": projection.pairs[:, 1] + first[projection.post.name] - n_sources,
-        "receptor": np.full(k, RECEPTORS.index(receptor)),
-        "projection": np.full(k, index),
-        "pair": np.arange(k),
-        "sign": np.full(k, sign),
-        "fixed_words": np.broadcast_to(words, (k,)),
+        "pre": (projection.pairs[:, 0] + first[projection.pre.name]).astype(np.int32),
+        "post": (projection.pairs[:, 1] + first[projection.post.name] - n_sources).astype(np.int32),
+        "receptor": np.full(k, RECEPTORS.index(receptor), np.int8),
+        "projection": np.full(k, index, np.int16),
+        "pair": np.arange(k, dtype=np.int32),
+        "sign": np.full(k, sign, np.int8),
+        "fixed_words": np.broadcast_to(words, (k,)).astype(np.int16),
         "plastic": np.full(k, projection.store == "plastic"),
     }

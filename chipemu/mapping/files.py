@@ -26,8 +26,8 @@ SCHEMA = 1
 
 _Name = Annotated[str, Field(min_length=1, max_length=80)]
 _Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-_Count = Annotated[int, Field(ge=1, le=100_000)]
-_Index = Annotated[int, Field(ge=0, le=100_000)]
+_Count = Annotated[int, Field(ge=1, le=10_000_000)]
+_Index = Annotated[int, Field(ge=0, le=10_000_000)]
 
 
 class _Core(Section):
@@ -66,10 +66,10 @@ class _MappingFile(Section):
     network_hash: _Hash = Field(description="the hash that save_mapping writes")
     device: _Name = Field(description='device = "dynapse1"')
     capacity_hash: _Hash = Field(description="the hash that save_mapping writes")
-    core: list[_Core] = Field(default=[], max_length=64)
-    population: list[_Population] = Field(default=[], max_length=1000)
+    core: list[_Core] = Field(default=[], max_length=4096)
+    population: list[_Population] = Field(default=[], max_length=10_000)
     sources: list[_Sources] = Field(default=[], max_length=1000)
-    projection: list[_Projection] = Field(default=[], max_length=1000)
+    projection: list[_Projection] = Field(default=[], max_length=32_000)
 
 
 def save_mapping(mapped: MappedNetwork, path: str | Path) -> Path:
@@ -263,7 +263,8 @@ def _place_faults(saved, network, device) -> Iterator[str]:
     for item in saved.core:
         if item.core >= chip.n_cores:
             yield f"core: core {item.core}; {device.name} has 0 to {chip.n_cores - 1} ({device.path}, chip.n_cores)"
-    owner = {place: "reserved" for place in chip.reserved}
+    reserved = set(chip.reserved_places)
+    owner = dict.fromkeys(reserved, "reserved")
     for population in saved.population:
         for index, run in enumerate(population.neurons):
             key = f"population.{population.name}.neurons.{index}"
@@ -276,7 +277,7 @@ def _place_faults(saved, network, device) -> Iterator[str]:
                 continue
             for neuron in range(run.first, run.first + run.n):
                 holder = owner.setdefault((run.core, neuron), key)
-                if holder != key or (run.core, neuron) in chip.reserved:
+                if holder != key or (run.core, neuron) in reserved:
                     reason = f"({device.path}, chip.reserved)" if holder == "reserved" else "; allowed once"
                     yield f"{key}: neuron {neuron} of core {run.core} is taken by {holder} {reason}"
                     break

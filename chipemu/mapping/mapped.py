@@ -3,18 +3,31 @@
 import hashlib
 import json
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 
 from chipemu.errors import InputError, UnknownNameError
 from chipemu.mapping.bases import neuron_bases
-from chipemu.mapping.cam import CamTable, assign_slots, build_cam_table, delivered_words, surplus_words
+from chipemu.mapping.cam import (
+    CamTable,
+    assign_slots,
+    build_cam_table,
+    fired_words,
+    key_rows,
+    portions,
+    slot_words,
+    surplus_words,
+    word_keys,
+)
 from chipemu.mapping.edges import EdgeTable, build_edges
 from chipemu.mapping.image import WeightEncoder, WeightImage
 from chipemu.mapping.latches import check_latches
 from chipemu.mapping.placement import Placement, place_by_point
+from chipemu.mapping.reach import Reach, edge_reach, pair_reach
 from chipemu.mapping.report import utilisation_table
-from chipemu.mapping.routing import assign_tags, core_masks, sram_words
+from chipemu.mapping.routing import assign_tags
+from chipemu.mapping.sram import sram_table
 from chipemu.network import Network, Population, Projection, Sources
 from chipemu.operating_point import load_point
 
@@ -81,10 +94,10 @@ class MappedNetwork:
         Tag of each source.
     sender_tag : (n_sources + n_neurons,) int32
         Tag of each sender, sources first; -1 for a neuron that sends nothing where tags are free.
-    core_mask : (n_sources + n_neurons,) int64
-        Cores each sender's events are sent to, bit c for core c.
-    sram : (n_neurons,) tuple of tuples of (core mask, virtual core)
-        SRAM words of each neuron.
+    reach : Reach
+        Cores each sender's events are sent to, sources first.
+    sram : SramTable
+        SRAM words of each neuron, tuples of (core mask, virtual core), one for each chip that it sends to.
     edges : EdgeTable
         All potential edges.
     fixed_use : (n_neurons,) int64
@@ -100,16 +113,17 @@ class MappedNetwork:
         self.n_neurons = sum(population.n for population in network.populations)
         self.address, self.core_point = placement.address, placement.core_point
         self.edges: EdgeTable = build_edges(network)
-        self.core_mask = core_masks(self.edges, self.address, self.n_sources)
-        self.sram = sram_words(self.core_mask, self.address, self.n_sources, device, self.sender_name)
+        self._find_groups()
+        self.reach: Reach = edge_reach(self.edges, self.address, self.n_sources, device.chip.n_cores)
+        self.sram = sram_table(self.reach, self.address, self.n_sources, device, self.sender_name)
         self.source_tag, tags = assign_tags(
-            network, self.core_mask, self.address, device, self.sender_name, asked=source_tag
+            network, self.reach, self.address, device, self.sender_name, asked=source_tag
         )
         self.sender_tag = np.concatenate([self.source_tag, tags])
         encoder = WeightEncoder(network, device, self.edges, self.neuron_name)
         self.fixed_use, self.trained_pairs = encoder.fixed_use, encoder.trained_pairs
         self._encoder = encoder
-        for array in (self.address, self.core_mask, self.source_tag, self.sender_tag, self.fixed_use):
+        for array in (self.address, self.source_tag, self.sender_tag, self.fixed_use):
             array.flags.writeable = False
 
     def __setattr__(self, name, value):
@@ -120,31 +134,40 @@ class MappedNetwork:
     @cached_property
     def hash(self) -> str:
         """SHA-256 of network, capacities, placement and tags, as 64 hexadecimal digits."""
-        head = [self.network.hash, self.device.capacity_hash, self.core_point]
-        head += [self.address.tolist(), self.source_tag.tolist()]
-        return hashlib.sha256(json.dumps(head).encode()).hexdigest()
+        digest = hashlib.sha256(
+            json.dumps([self.network.hash, self.device.capacity_hash, self.core_point])[:-1].encode()
+        )
+        for table in (self.address, self.source_tag):
+            # in portions: as Python lists, a million addresses take 200 MB
+            parts = (json.dumps(table[some].tolist())[1:-1].encode() for some in portions(len(table), 64))
+            digest.update(b", [")
+            for index, part in enumerate(parts):
+                digest.update(b", " * (index > 0) + part)
+            digest.update(b"]")
+        digest.update(b"]")
+        return digest.hexdigest()
+
+    @cached_property
+    def core_mask(self) -> np.ndarray:
+        """Cores of each sender, bit c for core c, (n_sources + n_neurons,): int64, Python integers for many cores."""
+        return self.reach.masks()
 
     def neuron_slice(self, population: Population | str) -> slice:
         """Neurons of a population, counted over all populations."""
-        return self._slice(population, self.network.populations, "population")
+        return self._slice(population, "population")
 
     def source_slice(self, sources: Sources | str) -> slice:
         """Sources of a group, counted over all groups."""
-        return self._slice(sources, self.network.source_groups, "sources")
+        return self._slice(sources, "sources")
 
     def edge_slice(self, projection: Projection | str, sign: int = 0) -> slice:
         """Edges of a projection; ``sign`` +1 or -1 picks the positive or negative half of a trained one."""
-        self._known(projection, self.network.projections, "projection")
-        first = 0
-        for candidate in self.network.projections:
-            n_edges = len(candidate) * (2 if candidate.trained else 1)
-            if candidate.name == getattr(projection, "name", projection):
-                break
-            first += n_edges
+        edges = self._slice(projection, "projection")
         if not sign:
-            return slice(first, first + n_edges)
-        first += len(candidate) if sign < 0 else 0
-        return slice(first, first + len(candidate))
+            return edges
+        n_pairs = len(self.network[getattr(projection, "name", projection)])
+        first = edges.start + (n_pairs if sign < 0 else 0)
+        return slice(first, first + n_pairs)
 
     def image(self, weights=None, *, policy: str = "greedy", rng=None, bases=None) -> WeightImage:
         """Code signed weights as words, within what every neuron has left beside its fixed words.
@@ -193,7 +216,8 @@ class MappedNetwork:
         """CAM words each neuron uses, fixed and trained, dims (..., neuron)."""
         words = self._encoder.cam_use(image.words)
         use = np.zeros((*words.shape[:-1], self.n_neurons), np.int64)
-        np.add.at(use, (..., self.edges.post), words)
+        for die in np.ndindex(words.shape[:-1]):
+            use[die] = np.bincount(self.edges.post, words[die], self.n_neurons)
         return use
 
     def cam_slots(self, image: WeightImage, previous=None) -> np.ndarray:
@@ -235,16 +259,18 @@ class MappedNetwork:
         """
         if broadcast not in BROADCASTS:
             raise UnknownNameError("broadcast", broadcast, BROADCASTS)
-        cam = self.cam_table(image)
-        plastic = self.edges.plastic & (self.edges.sign > 0)
-        fired = [delivered_words(cam, self.core_mask, self.sender_tag, broadcast=broadcast)]
-        edge = np.repeat(np.arange(len(self.edges)), self._encoder.cam_use(image.words))
-        requested = self._edge_rows(edge)
-        if plastic.any():
-            synapses = self._plastic_table(plastic)
-            fired.append(delivered_words(synapses, self.core_mask, self.sender_tag, broadcast=broadcast))
-            requested = np.concatenate([requested, self._edge_rows(np.flatnonzero(plastic))])
-        return surplus_words(np.concatenate(fired), requested)
+        plastic = np.flatnonzero(self.edges.plastic & (self.edges.sign > 0))
+        per_group = 1 if broadcast == "core" else self.device.chip.cores_per_chip
+        n_groups = self.device.chip.n_cores // per_group
+        heard = pair_reach(self.reach.sender, self.reach.core // per_group, len(self.reach), n_groups)
+        words = self._words_of(self.cam_slots(self._single(image)))
+        if len(plastic):
+            words = chain(words, self._words_of(self._plastic_slots(plastic)))
+        fired = fired_words(words, heard.sender, heard.core, self.sender_tag, per_group, self._shape)
+        requested = self._requested(self._encoder.cam_use(image.words), plastic)
+        if np.array_equal(fired, requested):
+            return []
+        return surplus_words(key_rows(fired, self._shape), key_rows(requested, self._shape))
 
     def utilisation(self, image: WeightImage | None = None) -> str:
         """Table of what is used of what is there; with an image the CAM words it fills, else the fixed ones."""
@@ -269,32 +295,52 @@ class MappedNetwork:
             sender -= group.n
         return self.neuron_name(sender)
 
-    def _edge_rows(self, edge):
-        post = self.address[self.edges.post[edge]]
-        return np.stack([self.edges.pre[edge], post[:, 0], post[:, 1], self.edges.receptor[edge]], axis=1)
+    @property
+    def _shape(self):
+        return self.device.chip.n_cores, self.device.chip.n_neurons_per_core
 
-    def _plastic_table(self, plastic):
-        """The plastic synapses as a table of words: each pair listens to its sender's tag as a CAM word does."""
-        counts = plastic.astype(np.int64)
+    def _words_of(self, slots):
+        return slot_words(slots, self.edges, self.sender_tag, self.address)
+
+    def _requested(self, counts, plastic):
+        """Keys of the words that edges ask for, and of one for each plastic synapse, sorted."""
+        keys = []
+        for some in portions(len(self.edges)):
+            keys.append(self._edge_keys(np.repeat(np.arange(some.start, some.stop), counts[some])))
+        keys = np.concatenate([*keys, self._edge_keys(plastic)])
+        keys.sort()
+        return keys
+
+    def _edge_keys(self, edge):
+        core, neuron = self.address[self.edges.post[edge]].T
+        return word_keys(self.edges.pre[edge], core, neuron, self.edges.receptor[edge], self._shape)
+
+    def _plastic_slots(self, plastic):
+        """The plastic synapses as slots of words: each pair listens to its sender's tag as a CAM word does."""
+        counts = np.bincount(plastic, minlength=len(self.edges))
         widest = int(np.bincount(self.edges.post[plastic]).max())
-        slots = assign_slots(counts, self.edges.post, self.n_neurons, widest)
-        return build_cam_table(slots, self.edges, self.sender_tag, self.address, self.device.chip)
+        return assign_slots(counts, self.edges.post, self.n_neurons, widest)
 
     def _single(self, image):
         if image.words.ndim != 1:
             raise InputError(f"the image holds {image.words.shape[:-1]} dies; take one with image.select(die)")
         return image
 
-    def _slice(self, group, groups, kind):
-        self._known(group, groups, kind)
-        first = 0
-        for candidate in groups:
-            if candidate.name == getattr(group, "name", group):
-                return slice(first, first + candidate.n)
-            first += candidate.n
-        raise AssertionError("known groups are found")
+    def _find_groups(self):
+        """First sender, neuron and edge of every group and projection, by name."""
+        network = self.network
+        sizes = {
+            "sources": [(group.name, group.n) for group in network.source_groups],
+            "population": [(population.name, population.n) for population in network.populations],
+            "projection": [(p.name, len(p) * (2 if p.trained else 1)) for p in network.projections],
+        }
+        self._slices = {}
+        for kind, items in sizes.items():
+            last = np.cumsum([n for _, n in items]).tolist()
+            self._slices[kind] = {name: slice(end - n, end) for (name, n), end in zip(items, last, strict=True)}
 
-    def _known(self, item, items, kind):
-        name = getattr(item, "name", item)
-        if name not in [candidate.name for candidate in items]:
-            raise UnknownNameError(kind, name, [candidate.name for candidate in items])
+    def _slice(self, item, kind):
+        name, known = getattr(item, "name", item), self._slices[kind]
+        if name not in known:
+            raise UnknownNameError(kind, name, list(known))
+        return known[name]

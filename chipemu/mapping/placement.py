@@ -4,15 +4,15 @@ Every bias is per core, so populations with different operating points never sha
 point fill its cores in order of definition and may spill from one core into the next.
 """
 
-from collections import Counter
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
 
 import numpy as np
 
 from chipemu.errors import CapacityError
 
 _MOST_TRIES = 20_000
+_MOST_SEARCHED = 200
+_MOST_SHOWN = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ def limit(device, field: str) -> str:
 def usable_neurons(chip) -> list[np.ndarray]:
     """Neuron numbers of each core that may be used: all but the reserved ones."""
     usable = np.ones((chip.n_cores, chip.n_neurons_per_core), bool)
-    for core, neuron in chip.reserved:
+    for core, neuron in chip.reserved_places:
         usable[core, neuron] = False
     return [np.flatnonzero(row) for row in usable]
 
@@ -70,12 +70,15 @@ def place_by_point(network, device) -> Placement:
     usable = usable_neurons(device.chip)
     sizes = [len(core) for core in usable]
     needs = [sum(p.n for p in group) for group in groups.values()]
-    cores_of = _assign_cores(needs, sizes)
+    in_order, failed = _fill_in_order(needs, sizes)
+    # on a board populations that follow one another lie side by side; on a chip as few cores as can be are used
+    near = device.chip.n_chips > 1 and failed is None
+    cores_of = in_order if near else _assign_cores(needs, sizes)
     if cores_of is None:
-        cores_of, failed = _fill_in_order(needs, sizes)
         if failed is not None:
             point, group = list(groups.items())[failed]
-            raise _population_error(point, group, cores_of[failed], sizes, device)
+            raise _population_error(point, group, in_order[failed], sizes, device)
+        cores_of = in_order
     core_point: list[str | None] = [None] * device.chip.n_cores
     taken = {}
     for (point, group), cores in zip(groups.items(), cores_of, strict=True):
@@ -109,8 +112,10 @@ def _assign_cores(needs, sizes):
     """Free cores for each need, few and low-numbered ones first; None if none are found.
 
     Cores of one size are interchangeable, so the search tries how many of each size; it is exhaustive on every chip
-    with few different sizes and gives up after a fixed number of tries otherwise.
+    with few different sizes and gives up after a fixed number of tries otherwise, or with very many needs.
     """
+    if len(needs) > _MOST_SEARCHED:
+        return None
     tries = iter(range(_MOST_TRIES))
     hopeless = set()
 
@@ -120,7 +125,8 @@ def _assign_cores(needs, sizes):
         if (index, free) in hopeless:
             return None
         for cores in _sufficient_sets(free, sizes, needs[index], tries):
-            rest = solve(index + 1, tuple(core for core in free if core not in cores))
+            taken = set(cores)
+            rest = solve(index + 1, tuple(core for core in free if core not in taken))
             if rest is not None:
                 return [cores, *rest]
         hopeless.add((index, free))
@@ -134,16 +140,26 @@ def _sufficient_sets(free, sizes, need, tries):
     by_size: dict[int, list[int]] = {}
     for core in free:
         by_size.setdefault(sizes[core], []).append(core)
-    largest = sorted((sizes[core] for core in free), reverse=True)
-    for count in range(1, len(free) + 1):
-        if sum(largest[:count]) < need:
-            continue
-        for chosen in combinations_with_replacement(by_size, count):
+    held = np.cumsum(sorted((sizes[core] for core in free), reverse=True))
+    for count in range(int(np.searchsorted(held, need)) + 1, len(free) + 1):
+        for n_of in _choices(count, [len(cores) for cores in by_size.values()]):
             if next(tries, None) is None:
                 return
-            n_of = Counter(chosen)
-            if sum(chosen) >= need and all(n <= len(by_size[size]) for size, n in n_of.items()):
-                yield tuple(sorted(core for size, n in n_of.items() for core in by_size[size][:n]))
+            if sum(size * n for size, n in zip(by_size, n_of, strict=True)) >= need:
+                chosen = (cores[:n] for cores, n in zip(by_size.values(), n_of, strict=True))
+                yield tuple(sorted(core for cores in chosen for core in cores))
+
+
+def _choices(count, available):
+    """How many of each kind make up ``count`` things, as many as possible of the first kinds first."""
+    if not available:
+        if count == 0:
+            yield ()
+        return
+    rest = sum(available[1:])
+    for n in range(min(count, available[0]), max(count - rest, 0) - 1, -1):
+        for others in _choices(count - n, available[1:]):
+            yield (n, *others)
 
 
 def _fill_in_order(needs, sizes):
@@ -151,16 +167,16 @@ def _fill_in_order(needs, sizes):
 
     Later needs each keep one core, so the need that is named wants too much and is not the victim of another.
     """
-    free = list(range(len(sizes)))
+    held = np.concatenate([[0], np.cumsum(sizes)])  # by the cores before each
+    first = 0
     result = []
     for index, need in enumerate(needs):
-        cores = free[: len(free) - (len(needs) - index - 1)]
-        while len(cores) > 1 and sum(sizes[core] for core in cores[:-1]) >= need:
-            cores.pop()
-        result.append(tuple(cores))
-        if sum(sizes[core] for core in cores) < need:
+        last = len(sizes) - (len(needs) - index - 1)
+        end = min(max(int(np.searchsorted(held, held[first] + need)), first + 1), last)
+        result.append(tuple(range(first, end)))
+        if held[end] - held[first] < need:
             return result, index
-        free = free[len(cores) :]
+        first = end
     return result, None
 
 
@@ -174,7 +190,7 @@ def _population_error(point, group, cores, sizes, device):
             population = candidate
             break
     shared = "" if population is group[0] else f" after {used - population.n} of point {point!r}"
-    reserved = sum(core in cores for core, _ in device.chip.reserved)
+    reserved = sum(core in cores for core, _ in device.chip.reserved_places)
     note = f", {reserved} of them reserved" if reserved else ""
     n_more = max(len(cores) + 1, -(-sum(p.n for p in group) // device.chip.n_neurons_per_core))
     return CapacityError(
@@ -194,4 +210,10 @@ def _way_out(n_cores, device):
 
 
 def _core_list(cores):
-    return f"core {cores[0]}" if len(cores) == 1 else "cores " + ", ".join(map(str, cores))
+    return f"core {cores[0]}" if len(cores) == 1 else f"cores {listed(cores)}"
+
+
+def listed(cores) -> str:
+    """Cores as messages show them: the first ones, and how many more."""
+    more = f" and {len(cores) - _MOST_SHOWN} more" if len(cores) > _MOST_SHOWN else ""
+    return ", ".join(map(str, cores[:_MOST_SHOWN])) + more

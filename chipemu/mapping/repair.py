@@ -74,7 +74,7 @@ def repair(mapped: MappedNetwork, chip: Chip) -> tuple[Chip, Repairs]:
     Raises
     ------
     InputError
-        If the die is of another device, or was repaired before.
+        If the die is of another device, or was repaired before, or the device is a board of several chips.
 
     Examples
     --------
@@ -90,6 +90,11 @@ def repair(mapped: MappedNetwork, chip: Chip) -> tuple[Chip, Repairs]:
         raise InputError(f"die {chip.seed} is of {chip.device.name}; the network is mapped on {mapped.device.name}")
     if chip.seats is not None:
         raise InputError(f"die {chip.seed} is repaired already; repair the die as it was made")
+    if mapped.device.chip.n_chips > 1:
+        raise InputError(
+            f"{mapped.device.name} is a board of {mapped.device.chip.n_chips} chips ({mapped.device.path}, "
+            "chip.n_chips), whose neurons share tags; only a single chip can be repaired"
+        )
     if not chip.defects.any:
         return chip, Repairs()
     move = _Moves(mapped, chip)
@@ -118,22 +123,24 @@ class _Moves:
     def neurons(self) -> None:
         """Swap every bad neuron of the network with a good spare of its core, lowest number first."""
         address, defects = self.mapped.address, self.defects
-        masks, tags = self.mapped.core_mask[self.mapped.n_sources :], self.mapped.sender_tag[self.mapped.n_sources :]
+        n_sources, usable = self.mapped.n_sources, usable_neurons(self.mapped.device.chip)
+        tags = self.mapped.sender_tag[n_sources:]
         for core in np.unique(address[:, 0]):
             everyone = np.stack([np.full(self.seat.shape[1], core), np.arange(self.seat.shape[1])], axis=1)
             good = ~defects.dead_neurons[core] & ~defects.mostly_bad(everyone, TOLERANCE)
             used = np.flatnonzero(address[:, 0] == core)
-            free = np.setdiff1d(usable_neurons(self.mapped.device.chip)[core], address[used, 1])
+            free = np.setdiff1d(usable[core], address[used, 1])
             spares = [int(neuron) for neuron in free if good[neuron]]
             for neuron in used:
-                heard = self._free_tags or self._heard(masks[neuron], tags[neuron])
+                reached = self.mapped.reach.cores(n_sources + neuron)
+                heard = self._free_tags or self._heard(reached, tags[neuron])
                 if not good[address[neuron, 1]] or not heard:
-                    self._swap(int(core), int(address[neuron, 1]), int(tags[neuron]), int(masks[neuron]), spares)
+                    self._swap(int(core), int(address[neuron, 1]), int(tags[neuron]), reached, spares)
 
-    def _swap(self, core: int, neuron: int, tag: int, mask: int, spares: list[int]) -> None:
+    def _swap(self, core: int, neuron: int, tag: int, reached: np.ndarray, spares: list[int]) -> None:
         for spare in spares:
             new = None if self._free_tags else self._tag_of(core, spare)
-            if new is None or (new not in self._taken and self._heard(mask, new)):
+            if new is None or (new not in self._taken and self._heard(reached, new)):
                 spares.remove(spare)
                 self.seat[core, [neuron, spare]] = spare, neuron
                 if new is not None:
@@ -150,26 +157,26 @@ class _Moves:
         mapped = self.mapped
         tags = mapped.sender_tag[mapped.sender_tag >= 0] if self._free_tags else mapped.source_tag
         for tag in np.unique(tags):
-            mask = int(np.bitwise_or.reduce(mapped.core_mask[mapped.sender_tag == tag]))
-            if self._heard(mask, tag):
+            senders = np.flatnonzero(mapped.sender_tag == tag)
+            reached = np.concatenate([mapped.reach.cores(sender) for sender in senders])
+            if self._heard(reached, tag):
                 continue
-            new = next(self._free(mask), None)
+            new = next(self._free(reached), None)
             if new is None:
                 self.left_tags += 1
                 continue
             self._exchange(int(tag), new)
             self.n_tags += 1
 
-    def _free(self, mask: int) -> Iterator[int]:
+    def _free(self, reached: np.ndarray) -> Iterator[int]:
         # tag 0 cannot be used by a source of DYNAP-SE1
         first = 0 if self._free_tags else 1
-        return (tag for tag in range(first, len(self.tag)) if tag not in self._taken and self._heard(mask, tag))
+        return (tag for tag in range(first, len(self.tag)) if tag not in self._taken and self._heard(reached, tag))
 
     def _exchange(self, tag: int, new: int) -> None:
         self.tag[[tag, new]] = new, tag
         self._taken.add(new)
 
-    def _heard(self, mask: int, tag: int) -> bool:
-        """Whether every core of a mask hears a tag of the die."""
-        deaf = np.flatnonzero(self.defects.dead_tags[:, tag])
-        return not any(int(mask) >> int(core) & 1 for core in deaf)
+    def _heard(self, reached: np.ndarray, tag: int) -> bool:
+        """Whether every core of some hears a tag of the die."""
+        return not self.defects.deaf(reached, np.full(len(reached), tag)).any()

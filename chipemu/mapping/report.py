@@ -3,6 +3,8 @@
 import numpy as np
 
 _LONGEST_NAME = 24
+_MOST_CORES = 16
+_WIDEST_LIST = 9
 
 
 def utilisation_table(mapped, cam_use=None) -> str:
@@ -27,25 +29,31 @@ def utilisation_table(mapped, cam_use=None) -> str:
 
 
 def _totals(mapped, chip):
-    sending = np.count_nonzero(mapped.core_mask[mapped.n_sources :])
+    sending = np.count_nonzero(mapped.reach.count[mapped.n_sources :])
     rows = [
         ("cores", sum(point is not None for point in mapped.core_point), chip.n_cores),
-        ("neurons", mapped.n_neurons, chip.n_cores * chip.n_neurons_per_core - len(set(chip.reserved))),
+        ("neurons", mapped.n_neurons, chip.n_cores * chip.n_neurons_per_core - len(chip.reserved_places)),
         ("virtual sources", mapped.n_sources, chip.n_virtual_sources),
         ("tags", mapped.n_sources + sending, 1 << chip.tag_bits),
-        ("SRAM words of a neuron", max(map(len, mapped.sram), default=0), chip.n_sram_words),
+        ("SRAM words of a neuron", int(mapped.sram.n_words.max(initial=0)), chip.n_sram_words),
     ]
     return [f"{name:<24}{used:>7} of {allowed}" for name, used, allowed in rows]
 
 
 def _cores(mapped, chip):
     used = np.bincount(mapped.address[:, 0], minlength=chip.n_cores)
-    lines = [f"{'core':<6}{'point':<26}neurons"]
-    for core, point in enumerate(mapped.core_point):
-        free = chip.n_neurons_per_core - sum(place[0] == core for place in set(chip.reserved))
-        if point is not None:
-            lines.append(f"{core:<6}{_cut(point):<26}{used[core]:>7} of {free}")
-    return lines
+    free = np.full(chip.n_cores, chip.n_neurons_per_core)
+    for core, _ in chip.reserved_places:
+        free[core] -= 1
+    rows = [
+        (core, f"{_cut(point):<26}{used[core]:>7} of {free[core]}")
+        for core, point in enumerate(mapped.core_point)
+        if point is not None
+    ]
+    lines = [f"{core:<6}{text}" for core, text in rows[:_MOST_CORES]]
+    if len(rows) > _MOST_CORES:
+        lines.append(f"and {len(rows) - _MOST_CORES} cores more")
+    return [f"{'core':<6}{'point':<26}neurons", *lines]
 
 
 def _populations(mapped, chip, cam_use):
@@ -59,12 +67,17 @@ def _populations(mapped, chip, cam_use):
     for population in mapped.network.populations:
         mine = mapped.neuron_slice(population)
         words, pairs = use[mine], mapped.trained_pairs[mine].max()
-        cores = ",".join(map(str, np.unique(mapped.address[mine, 0])))
+        cores = _core_list(np.unique(mapped.address[mine, 0]))
         lines.append(
             f"{_cut(population.name):<26}{population.n:>6}  {cores:<9}{words.max():>5}{words.mean():>7.1f}"
             f"{chip.n_cam_words - words.max():>6}  {pairs or '-'}"
         )
     return lines
+
+
+def _core_list(cores):
+    text = ",".join(map(str, cores))
+    return text if len(text) <= _WIDEST_LIST else f"{cores[0]}..{cores[-1]}"
 
 
 def _cut(name):

@@ -1,65 +1,25 @@
-"""Routing: the cores each sender must reach, the SRAM words that take it there, and the tags it is known by.
+"""Routing: the tags that senders are known by on the cores they reach.
 
-A DYNAP-SE1 tag is the sender's core and neuron number, and every CAM word of a core that holds the tag fires. A
-virtual source therefore needs a tag that no other sender brings to any of its cores. A DYNAP-SE2 tag is free: the
-sender's SRAM word says it, and every sender needs one that is its own on the cores it reaches.
+A DYNAP-SE1 tag is the sender's core on its chip and its neuron number, and every CAM word of a core that holds the tag
+fires. A virtual source therefore needs a tag that no other sender brings to any of its cores, and neurons of different
+chips with one tag must not meet on a core. A DYNAP-SE2 tag is free: the sender's SRAM word says it, and every sender
+needs one that is its own on the cores it reaches.
 """
 
 import numpy as np
 
 from chipemu.errors import CapacityError, RoutingError
-from chipemu.mapping.placement import limit
+from chipemu.mapping.placement import limit, listed
+from chipemu.mapping.reach import Reach
+from chipemu.mapping.tag_space import TagSpace
 
 _NO_TAG = -1  # of a neuron that sends nothing, where tags are free
 
 
-def core_masks(edges, address, n_sources: int) -> np.ndarray:
-    """Cores that each sender's events are sent to, one bit a core.
-
-    Parameters
-    ----------
-    edges : EdgeTable
-        Potential edges.
-    address : (n_neurons, 2) int32
-        Core and neuron of each network neuron.
-    n_sources : int
-        Number of spike sources.
-
-    Returns
-    -------
-    (n_sources + n_neurons,) int64
-        Bit c is set if the sender has a potential edge on core c.
-    """
-    masks = np.zeros(n_sources + len(address), np.int64)
-    np.bitwise_or.at(masks, edges.pre, np.int64(1) << address[edges.post, 0].astype(np.int64))
-    return masks
-
-
-def sram_words(masks, address, n_sources: int, device, names) -> tuple[tuple[tuple[int, int], ...], ...]:
-    """SRAM words of each neuron: (core mask, virtual core) for each chip it sends to.
-
-    On one chip a single word serves all four cores through its mask; the virtual core is the sender's own.
-
-    Raises
-    ------
-    CapacityError
-        A neuron needs more SRAM words than it has.
-    """
-    table = []
-    for neuron, (mask, core) in enumerate(zip(masks[n_sources:].tolist(), address[:, 0].tolist(), strict=True)):
-        words = ((mask, core),) if mask else ()
-        if len(words) > device.chip.n_sram_words:
-            raise CapacityError(
-                f"{names(n_sources + neuron)} needs {len(words)} SRAM words; {limit(device, 'n_sram_words')}. "
-                f"Let it project to fewer chips."
-            )
-        table.append(words)
-    return tuple(table)
-
-
 def neuron_tags(address, device) -> np.ndarray:
-    """Tag of each neuron: its core and neuron number as one integer, (n_neurons,) int32."""
-    tags = address[:, 0] * np.int32(device.chip.n_neurons_per_core) + address[:, 1]
+    """Tag of each neuron: its core on its chip and neuron number as one integer, (n_neurons,) int32."""
+    core = address[:, 0] % np.int32(device.chip.cores_per_chip)
+    tags = core * np.int32(device.chip.n_neurons_per_core) + address[:, 1]
     if len(tags) and tags.max() >= 1 << device.chip.tag_bits:
         raise CapacityError(
             f"tag {tags.max()} of core {address[tags.argmax(), 0]} does not fit; {limit(device, 'tag_bits')}. "
@@ -68,7 +28,7 @@ def neuron_tags(address, device) -> np.ndarray:
     return tags
 
 
-def assign_tags(network, masks, address, device, names, asked=None) -> tuple[np.ndarray, np.ndarray]:
+def assign_tags(network, reach: Reach, address, device, names, asked=None) -> tuple[np.ndarray, np.ndarray]:
     """Give every sender a tag that reaches no core together with another sender of the same tag.
 
     Tags that nobody owns come first; one that is sent only to other cores is the second choice. Where tags are free,
@@ -78,8 +38,8 @@ def assign_tags(network, masks, address, device, names, asked=None) -> tuple[np.
     ----------
     network : Network
         Holds the tags its author asks for.
-    masks : (n_sources + n_neurons,) int64
-        Cores each sender reaches.
+    reach : Reach
+        Cores each sender reaches, sources first.
     address : (n_neurons, 2) int32
         Core and neuron of each network neuron.
     device : DeviceSpec
@@ -99,93 +59,74 @@ def assign_tags(network, masks, address, device, names, asked=None) -> tuple[np.
     Raises
     ------
     RoutingError
-        A tag asked for is outside the tag space, not usable, or aliases another sender.
+        A tag asked for is outside the tag space, not usable, or aliases another sender; or two neurons of different
+        chips meet with one tag on a core.
     CapacityError
         More sources than the device's virtual sources, or more senders than free tags.
     """
     free = device.routing.free_tags
     # Virtual neuron 0 cannot be used on DYNAP-SE1.
-    space = _TagSpace(1 << device.chip.tag_bits, first=0 if free else 1)
+    space = TagSpace(1 << device.chip.tag_bits, 0 if free else 1, reach)
     if free:
-        sources = _source_tags(network, masks, space, device, names, asked)
-        return sources, _free_neuron_tags(masks, len(sources), space, device, names)
+        sources = _source_tags(network, reach, space, device, names, asked)
+        return sources, _free_neuron_tags(reach, len(sources), space, device, names)
     tags = neuron_tags(address, device)
-    n_sources = len(masks) - len(tags)
-    for neuron, tag in enumerate(tags.tolist()):
-        space.take(tag, n_sources + neuron, int(masks[n_sources + neuron]))
-    return _source_tags(network, masks, space, device, names, asked), tags
+    n_sources = len(reach) - len(tags)
+    if device.chip.n_chips > 1:
+        _check_neurons(reach, tags, n_sources, device, names)
+    space.take_all(n_sources, tags)
+    return _source_tags(network, reach, space, device, names, asked), tags
 
 
-def _free_neuron_tags(masks, n_sources, space, device, names):
-    result = np.full(len(masks) - n_sources, _NO_TAG, np.int32)
-    for sender in np.flatnonzero(masks[n_sources:]) + n_sources:
-        mask = int(masks[sender])
-        tag = space.free_tag(mask)
+def _check_neurons(reach, tags, n_sources, device, names):
+    """Refuse two neurons whose equal tags meet on a core."""
+    sender = reach.sender[reach.offset[n_sources] :]
+    heard = reach.core[reach.offset[n_sources] :].astype(np.int64) << device.chip.tag_bits | tags[sender - n_sources]
+    order = np.argsort(heard, kind="stable")
+    twice = np.flatnonzero(np.diff(heard[order]) == 0)
+    if len(twice):
+        first, second = sender[order[twice[0]]], sender[order[twice[0] + 1]]
+        core, tag = divmod(int(heard[order[twice[0]]]), 1 << device.chip.tag_bits)
+        raise RoutingError(
+            f"{names(int(first))} and {names(int(second))} both send tag {tag} to core {core}, whose synapses would "
+            f"fire for both: a tag does not say the chip it comes from; {limit(device, 'tag_bits')}. "
+            f"Project from neurons whose core on their chip or number differ."
+        )
+
+
+def _free_neuron_tags(reach, n_sources, space, device, names):
+    result = np.full(len(reach) - n_sources, _NO_TAG, np.int32)
+    for sender in (np.flatnonzero(reach.count[n_sources:]) + n_sources).tolist():
+        cores = reach.cores(sender).tolist()
+        tag = space.free_tag(cores)
         if tag is None:
             raise CapacityError(
-                f"{names(int(sender))} needs a tag of its own on cores {_cores_of(mask, device)}, where "
-                f"{space.n_taken(mask)} of {len(space.reach)} are taken; {limit(device, 'tag_bits')}. "
+                f"{names(sender)} needs a tag of its own on cores {listed(cores)}, where "
+                f"{space.n_taken(cores)} of {space.n_tags} are taken; {limit(device, 'tag_bits')}. "
                 f"Use fewer senders, or let fewer of them reach those cores."
             )
-        space.take(tag, int(sender), mask)
+        space.take(tag, sender)
         result[sender - n_sources] = tag
     return result
 
 
-def _cores_of(mask, device):
-    return ", ".join(str(core) for core in range(device.chip.n_cores) if mask >> core & 1)
-
-
-def _source_tags(network, masks, space, device, names, asked):
+def _source_tags(network, reach, space, device, names, asked):
     if asked is None:
         asked = [tag for group in network.source_groups for tag in group.tags or (None,) * group.n]
     _check_source_count(network, device)
     n_sources = len(asked)
     result = np.empty(n_sources, np.int32)
     for source in sorted(range(n_sources), key=lambda index: asked[index] is None):
-        mask, tag = int(masks[source]), asked[source]
+        tag = asked[source]
         if tag is None:
-            tag = space.free_tag(mask)
+            tag = space.free_tag(reach.cores(source).tolist())
             if tag is None:
-                raise _no_free_tag(network, source, mask, space, device)
+                raise _no_free_tag(network, source, reach, space, device)
         else:
-            _check_tag(tag, source, mask, space, device, names)
-        space.take(tag, source, mask)
+            _check_tag(tag, source, reach, space, device, names)
+        space.take(tag, source)
         result[source] = tag
     return result
-
-
-class _TagSpace:
-    """Which cores each tag is already sent to, and by whom."""
-
-    def __init__(self, size, first):
-        self.first = first
-        self.reach = np.zeros(size, np.int64)
-        self.owners: dict[int, list[tuple[int, int]]] = {}
-        self.next_unowned = first
-
-    def take(self, tag, sender, mask):
-        self.reach[tag] |= mask
-        self.owners.setdefault(tag, []).append((sender, mask))
-
-    def free_tags(self, mask):
-        free = (self.reach & mask) == 0
-        free[: self.first] = False
-        return np.flatnonzero(free)
-
-    def n_taken(self, mask):
-        return len(self.reach) - self.first - len(self.free_tags(mask))
-
-    def free_tag(self, mask):
-        while self.next_unowned < len(self.reach):
-            if self.next_unowned not in self.owners:
-                return self.next_unowned
-            self.next_unowned += 1
-        free = self.free_tags(mask)
-        return int(free[0]) if len(free) else None
-
-    def alias(self, tag, mask):
-        return next((owner for owner in self.owners.get(tag, ()) if owner[1] & mask), None)
 
 
 def _check_source_count(network, device):
@@ -199,37 +140,37 @@ def _check_source_count(network, device):
             )
 
 
-def _check_tag(tag, source, mask, space, device, names):
-    if not space.first <= tag < len(space.reach):
+def _check_tag(tag, source, reach, space, device, names):
+    if not space.first <= tag < space.n_tags:
         raise RoutingError(
-            f"{names(source)} asks for tag {tag}; {device.name} takes tags {space.first} to {len(space.reach) - 1} for "
-            f"virtual sources ({device.path}, chip.tag_bits). Nearest free: {_nearest_free(tag, mask, space)}."
+            f"{names(source)} asks for tag {tag}; {device.name} takes tags {space.first} to {space.n_tags - 1} for "
+            f"virtual sources ({device.path}, chip.tag_bits). Nearest free: {_nearest_free(tag, source, reach, space)}."
         )
-    alias = space.alias(tag, mask)
+    alias = space.alias(tag, source)
     if alias is not None:
-        core = (mask & alias[1]).bit_length() - 1
+        owner, core = alias
         raise RoutingError(
-            f"{names(source)} asks for tag {tag}, which {names(alias[0])} already sends to core {core}: "
-            f"its synapses there would fire for both. Nearest free: {_nearest_free(tag, mask, space)}; "
+            f"{names(source)} asks for tag {tag}, which {names(owner)} already sends to core {core}: "
+            f"its synapses there would fire for both. Nearest free: {_nearest_free(tag, source, reach, space)}; "
             f"or leave tags out and the mapper chooses."
         )
 
 
-def _nearest_free(tag, mask, space):
-    free = space.free_tags(mask)
+def _nearest_free(tag, source, reach, space):
+    free = space.free_tags(reach.cores(source).tolist())
     nearest = free[np.argsort(np.abs(free - tag), kind="stable")[:3]]
     return ", ".join(map(str, sorted(nearest))) or "none"
 
 
-def _no_free_tag(network, source, mask, space, device):
+def _no_free_tag(network, source, reach, space, device):
     first = 0
     for group in network.source_groups:
         if source < first + group.n:
             break
         first += group.n
     return CapacityError(
-        f"sources {group.name!r} need {group.n} tags that are free on cores {_cores_of(mask, device)}, and none of "
-        f"{len(space.reach) - space.first} is left for source {source - first}; {limit(device, 'tag_bits')}, and "
-        f"each neuron that sends there holds one. "
+        f"sources {group.name!r} need {group.n} tags that are free on cores {listed(reach.cores(source).tolist())}, "
+        f"and none of {space.n_tags - space.first} is left for source {source - first}; "
+        f"{limit(device, 'tag_bits')}, and each neuron that sends there holds one. "
         f"Use fewer sources, or let fewer neurons project to those cores."
     )

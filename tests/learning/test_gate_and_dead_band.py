@@ -21,7 +21,7 @@ def share_that_fires(point: str) -> float:
     source, neurons = net.sources("none", 1), net.population("controllers", 200, point=point)
     net.project(source, neurons, receptor="ampa", words=1)
     device = load_device("dynapse1-plastic")
-    emulator = Emulator([sample_chip(device, seed) for seed in DIES], map_network(net, device), dt=2e-4)
+    emulator = Emulator([sample_chip(device, seed) for seed in DIES], map_network(net, device), dt=5e-4)
     n = len(DIES)
     nothing = Events(np.zeros(n + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int32))
     return float((emulator.advance(nothing, 0.5).count > 0).mean())
@@ -36,7 +36,7 @@ def silent_controllers(gate_rate: float) -> float:
     """Share of the right unit's positive controllers on a slow die without a spike in the window that learns."""
     task, device = load_task("digits"), load_device("dynapse1-plastic")
     circuit = build_circuit(task, "chip", usual_controller("digits", "chip"))
-    emulator = Emulator([sample_chip(device, 1)], map_network(circuit.network, device), dt=2e-4)
+    emulator = Emulator([sample_chip(device, 1)], map_network(circuit.network, device), dt=5e-4)
     schedule = replace(usual("digits")[1], gate_rate=gate_rate)
     session = Session(emulator, circuit, schedule, [np.random.SeedSequence(0)])
     on = np.ones(1, bool)
@@ -59,7 +59,7 @@ def test_the_usual_gate_keeps_quiet_controllers_silent(task):
     loaded, device = load_task(task), load_device("dynapse1-plastic")
     circuit = build_circuit(loaded, "chip", usual_controller(task, "chip"))
     chips = [sample_chip(device, seed) for seed in (1, 2, 3)]
-    emulator = Emulator(chips, map_network(circuit.network, device), dt=2e-4)
+    emulator = Emulator(chips, map_network(circuit.network, device), dt=5e-4)
     session = Session(emulator, circuit, usual(task)[1], [np.random.SeedSequence([0, seed]) for seed in (1, 2, 3)])
     on = np.ones(3, bool)
     inputs = np.broadcast_to(loaded.rates["train"][0], (3, loaded.n_sources))

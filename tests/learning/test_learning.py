@@ -20,7 +20,7 @@ from chipemu.learning.train import Budget
 from chipemu.tasks import load_task, names
 from chipemu.weight_memory import TrainedImage
 
-DT = 2e-4
+DT = 5e-4
 SHORT = Schedule(settle=0.05, decide=0.1, gap=0.02)
 
 
@@ -182,7 +182,7 @@ def test_a_shipped_placement_gives_the_bits_of_a_fresh_one():
         ("output", 1, 100.0, 50.0),
         ("output", 1, 300.0, 50.0),
         ("output-fine", 1, 300.0, 50.0),
-        ("output-fine", 8, 300.0, 50.0),
+        ("output-fine", 6, 300.0, 50.0),
     ],
 )
 def test_the_time_step_of_experiments_costs_less_than_one_percent_of_rate(point, words, excite, inhibit):
