@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chipemu.emulator import Window
 from chipemu.errors import InputError
 from chipemu.kernels.die import Events
 from chipemu.kernels.traces import feedback_products
@@ -17,6 +16,7 @@ from chipemu.learning.circuit import TRAINED
 from chipemu.learning.session import Session
 from chipemu.ledger import Ledger
 from chipemu.parameters import nominal_charge, nominal_decay
+from chipemu.recording import Window
 from chipemu.weight_memory import TrainedImage
 
 WEIGHTS = ("independent", "tied")
