@@ -75,11 +75,15 @@ def evaluate(
             tick(int(order[-1]) + 1)
     decisions = np.concatenate([part.decision for part in parts], axis=1)
     count, sent = (sum(getattr(part, name) for part in parts) for name in ("count", "sent"))
+    # summed in turn: a reduction over an array would add up in another order for another number of dies
+    error, latency = (
+        sum(getattr(part, name) * k for part, k in zip(parts, weight, strict=True)) / n for name in ("error", "latency")
+    )
     return Evaluation(
         (decisions == asked).mean(1),
-        np.average([part.error for part in parts], axis=0, weights=weight),
+        error,
         decisions,
-        np.average([part.latency for part in parts], axis=0, weights=weight),
+        latency,
         count.sum(1) / n,
         (np.hstack([sent, count]) * cost).sum(1) / n,
     )
