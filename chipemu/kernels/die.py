@@ -156,6 +156,12 @@ def _charge_dendrites(X, pulse, places, n, features):
             charge_dendrite(X, block * BLOCK, pulse, block * PULSES + receptor * LANES, receptor)
 
 
+@kernel(inline=True)
+def _place(lane, field):
+    # of a field of one lane in a run's state
+    return lane // LANES * BLOCK + field * LANES + lane % LANES
+
+
 @kernel
 def _fired(X, pending, lanes):
     """List the lanes that spiked in the step just done, in order; returns how many."""
@@ -163,15 +169,10 @@ def _fired(X, pending, lanes):
     for block in range(pending.size):
         if pending[block] > 0:
             for lane in range(LANES):
-                if X[block * BLOCK + at.SPIKE * LANES + lane] != 0:
+                if X[_place(block * LANES + lane, at.SPIKE)] != 0:
                     lanes[n] = block * LANES + lane
                     n += 1
     return n
-
-
-@kernel(inline=True)
-def _fraction(X, lane):
-    return X[lane // LANES * BLOCK + at.SPIKE_FRACTION * LANES + lane % LANES]
 
 
 @kernel
@@ -211,7 +212,7 @@ def run_die(
                 cursor += 1
             elif spike < n_fired:
                 sender = wiring.n_inputs + fired[spike]
-                fraction = np.float64(_fraction(X, fired[spike]))
+                fraction = np.float64(X[_place(fired[spike], at.SPIKE_FRACTION)])
                 spike += 1
             else:
                 break
@@ -224,7 +225,7 @@ def run_die(
             _charge_dendrites(X, pulse, places, n, features)
         charge_synapses(X, pulse, places, n, work)
         for spike in range(n_fired):
-            X[fired[spike] // LANES * BLOCK + at.SPIKE * LANES + fired[spike] % LANES] = 0
+            X[_place(fired[spike], at.SPIKE)] = 0
         if slow.state.shape[1] > 0 and step % slow.every == 0:
             for b in range(n_blocks):
                 move_slow(X, b * BLOCK, b, slow, run, addresses, step, key_a, key_b)
@@ -252,7 +253,7 @@ def run_die(
             if recorded < capacity:
                 spikes.step[run, recorded] = k
                 spikes.neuron[run, recorded] = fired[spike]
-                spikes.fraction[run, recorded] = _fraction(X, fired[spike])
+                spikes.fraction[run, recorded] = X[_place(fired[spike], at.SPIKE_FRACTION)]
             recorded += 1
         if probes.every > 0 and (k + 1) % probes.every == 0:
             for q in range(probes.index.size):

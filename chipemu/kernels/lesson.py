@@ -112,6 +112,15 @@ def _set_trains(lesson, run, presentation, label, control):
     lesson.due[run, n_sources - 1] = 0.0
 
 
+@kernel(inline=True)
+def _due_step(lesson, run, s, k, n_steps):
+    # step of the k-th event of a train; ``n_steps`` where it lies beyond the window, or the train is silent
+    if lesson.rate[run, s] <= 0.0:
+        return np.int64(n_steps)
+    due = (lesson.due[run, s] + k) * (1.0 / lesson.rate[run, s]) + ON_GRID
+    return np.int64(min(due, np.float64(n_steps)))
+
+
 @kernel
 def _sort_trains(lesson, run, n_steps):
     """Events of the trains by step, and by source within a step; returns how many."""
@@ -119,28 +128,25 @@ def _sort_trains(lesson, run, n_steps):
     for k in range(n_steps + 1):
         bucket[k] = 0
     for s in range(lesson.rate.shape[1]):
-        if lesson.rate[run, s] > 0.0:
-            interval = 1.0 / lesson.rate[run, s]
-            first = lesson.due[run, s]
-            k = 0
-            while (first + k) * interval + ON_GRID < n_steps:
-                bucket[np.int64((first + k) * interval + ON_GRID) + 1] += 1
-                k += 1
-            lesson.sent[run, s] += k
+        k = 0
+        step = _due_step(lesson, run, s, k, n_steps)
+        while step < n_steps:
+            bucket[step + 1] += 1
+            k += 1
+            step = _due_step(lesson, run, s, k, n_steps)
+        lesson.sent[run, s] += k
     for k in range(n_steps):
         bucket[k + 1] += bucket[k]
     n = bucket[n_steps]
     for s in range(lesson.rate.shape[1]):
-        if lesson.rate[run, s] > 0.0:
-            interval = 1.0 / lesson.rate[run, s]
-            first = lesson.due[run, s]
-            k = 0
-            while (first + k) * interval + ON_GRID < n_steps:
-                step = np.int64((first + k) * interval + ON_GRID)
-                lesson.step[run, bucket[step]] = step
-                lesson.source[run, bucket[step]] = s
-                bucket[step] += 1
-                k += 1
+        k = 0
+        step = _due_step(lesson, run, s, k, n_steps)
+        while step < n_steps:
+            lesson.step[run, bucket[step]] = step
+            lesson.source[run, bucket[step]] = s
+            bucket[step] += 1
+            k += 1
+            step = _due_step(lesson, run, s, k, n_steps)
     return n
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chipemu.learning.lesson import CONTROLLED, TEST, attend
+from chipemu.learning.lesson import CONTROLLED, TEST, Attended, attend
 from chipemu.learning.session import Session
 
 _TOGETHER = 100  # presentations in one call: between calls the progress bar moves
@@ -47,7 +47,25 @@ def accuracy(session: Session, rates: np.ndarray, labels: np.ndarray) -> np.ndar
     rates : (presentation, input) [Hz]
     labels : (presentation,), or (run, presentation) where each die is asked something else
     """
-    return evaluate(session, rates, labels).accuracy
+    asked, parts = _presented(session, rates, labels, TEST)
+    return (_decisions(parts) == asked).mean(1)
+
+
+def _presented(session: Session, rates, labels, mode: int, tick=None) -> tuple[np.ndarray, list[Attended]]:
+    """Labels of every run, (run, presentation), and what came of a split in pieces."""
+    asked = np.broadcast_to(labels, (session.n_runs, len(rates)))
+    parts = []
+    for first in range(0, len(rates), _TOGETHER):
+        order = np.arange(first, min(first + _TOGETHER, len(rates)))
+        here = np.broadcast_to(order, (session.n_runs, len(order)))
+        parts.append(attend(session, rates, here, asked[:, order], mode))
+        if tick:
+            tick(int(order[-1]) + 1)
+    return asked, parts
+
+
+def _decisions(parts: list[Attended]) -> np.ndarray:
+    return np.concatenate([part.decision for part in parts], axis=1)
 
 
 def evaluate(
@@ -62,22 +80,13 @@ def evaluate(
     control : play targets and let the controllers act; off for every accuracy that counts
     tick : called with the number of presentations done, for progress
     """
-    n, mode = len(rates), CONTROLLED if control else TEST
-    asked = np.broadcast_to(labels, (session.n_runs, n))
-    cost = session.emulator.event_energy()
-    parts, weight = [], []
-    for first in range(0, n, _TOGETHER):
-        order = np.arange(first, min(first + _TOGETHER, n))
-        here = np.broadcast_to(order, (session.n_runs, len(order)))
-        parts.append(attend(session, rates, here, asked[:, order], mode))
-        weight.append(len(order))
-        if tick:
-            tick(int(order[-1]) + 1)
-    decisions = np.concatenate([part.decision for part in parts], axis=1)
+    n, cost = len(rates), session.emulator.event_energy()
+    asked, parts = _presented(session, rates, labels, CONTROLLED if control else TEST, tick)
+    decisions = _decisions(parts)
     count, sent = (sum(getattr(part, name) for part in parts) for name in ("count", "sent"))
     # summed in turn: a reduction over an array would add up in another order for another number of dies
     error, latency = (
-        sum(getattr(part, name) * k for part, k in zip(parts, weight, strict=True)) / n for name in ("error", "latency")
+        sum(getattr(part, name) * part.decision.shape[1] for part in parts) / n for name in ("error", "latency")
     )
     return Evaluation(
         (decisions == asked).mean(1),
