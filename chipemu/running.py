@@ -3,9 +3,10 @@
 import numpy as np
 
 from chipemu.chip import Chip
+from chipemu.crew import n_threads, share
 from chipemu.errors import RunError
 from chipemu.kernels import layout as at
-from chipemu.kernels.die import Clock, Events, Probes, Spikes
+from chipemu.kernels.die import Clock, Events, Probes, Spikes, room
 from chipemu.kernels.lesson import DECIDE, Lesson
 from chipemu.kernels.run import run_dies
 from chipemu.ledger import Ledger
@@ -104,11 +105,17 @@ class Running:
         if probes is None:
             probes = Probes(np.zeros(0, np.int64), 0, np.zeros((self.n_runs, 0, 0), self.state.dtype))
         self._memory.plastic.writes[:] = 0
-        run_dies(
-            self.state, self._pending, self._lanes.address, clock, self._keys, self._floor, self._slow,
-            self._memory.wiring, self._memory.amplitude, events, self._memory.plastic, self._memory.cells,
-            self._lanes.features, self._depression, self._transit, spikes, probes, lesson,
-        )  # fmt: skip
+        rooms = [room(self.state) for _ in range(min(n_threads(), self.n_runs))]
+
+        def let_run(worker: int, run: int, first: int, after: int) -> None:
+            run_dies(
+                (run, run + 1), (first, after), rooms[worker], self.state, self._pending, self._lanes.address, clock,
+                self._keys, self._floor, self._slow, self._memory.wiring, self._memory.amplitude, events,
+                self._memory.plastic, self._memory.cells, self._lanes.features, self._depression, self._transit, spikes,
+                probes, lesson,
+            )  # fmt: skip
+
+        share(let_run, self.n_runs, max(lesson.order.shape[1], 1))
 
     def _sent(self, events: Events) -> np.ndarray:
         run = np.repeat(np.arange(self.n_runs), np.diff(events.offset))

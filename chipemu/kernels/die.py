@@ -60,6 +60,30 @@ class Probes(NamedTuple):
     values: np.ndarray  # (r, q, samples)
 
 
+class Room(NamedTuple):
+    """What one thread works in: nothing in it lasts from one call to the next."""
+
+    pulse: np.ndarray  # (n_blocks * PULSES) of the state's type, zero between steps
+    places: np.ndarray  # (n_blocks * PULSES + 1) int32
+    fired: np.ndarray  # (n) int32
+    work: np.ndarray  # (48) of the state's type
+    before: np.ndarray  # (64) of the state's type
+    flags: np.ndarray  # (32) int32
+
+
+def room(X: np.ndarray) -> Room:
+    """Room for runs with states like those of ``X``."""
+    n_blocks = X.shape[1] // BLOCK
+    return Room(
+        np.zeros(n_blocks * PULSES, X.dtype),
+        np.empty(n_blocks * PULSES + 1, np.int32),
+        np.empty(n_blocks * LANES, np.int32),
+        np.ones(3 * LANES, X.dtype),
+        np.empty(4 * LANES, X.dtype),
+        np.empty(2 * LANES, np.int32),
+    )
+
+
 class Clock(NamedTuple):
     """Chip time of each run and the constants of a call."""
 
@@ -177,11 +201,14 @@ def _fired(X, pending, lanes):
 
 @kernel
 def run_die(
-    X, pending, pulse, places, fired, work, before, flags, addresses, run, first_step, n_steps, clock, keys, floor,
-    slow, wiring, amplitude, events, plastic, store, features, depression, transit, spikes, probes,
+    X, pending, room, addresses, run, first_step, n_steps, clock, keys, floor, slow, wiring, amplitude, events, plastic,
+    store, features, depression, transit, spikes, probes,
 ):  # fmt: skip
     """Advance one run by ``n_steps`` from absolute step ``first_step``; arrays as in ``run_dies``, without their first
-    axis where a run has its own: ``X``, ``pending``, ``keys``, ``floor``, ``amplitude``, and room to work in."""
+    axis where a run has its own: ``X``, ``pending``, ``keys``, ``floor`` and ``amplitude``."""
+    pulse = room.pulse
+    places = room.places
+    fired = room.fired
     n_blocks = X.size // BLOCK
     key_a = keys[0]
     key_b = keys[1]
@@ -223,7 +250,7 @@ def run_die(
                 )  # fmt: skip
         if has & SHAPED:
             _charge_dendrites(X, pulse, places, n, features)
-        charge_synapses(X, pulse, places, n, work)
+        charge_synapses(X, pulse, places, n, room.work)
         for spike in range(n_fired):
             X[_place(fired[spike], at.SPIKE)] = 0
         if slow.state.shape[1] > 0 and step % slow.every == 0:
@@ -238,9 +265,9 @@ def run_die(
                     shape_dendrites(X, b * BLOCK, floor[0])
         for b in range(0, n_blocks, 2):
             if noisy:
-                spiked = advance_noisy(X, b * BLOCK, before, flags, step, inject, floor[0], floor[1])
+                spiked = advance_noisy(X, b * BLOCK, room.before, room.flags, step, inject, floor[0], floor[1])
             else:
-                spiked = advance_quiet(X, b * BLOCK, before, flags, step, inject, floor[0], floor[1])
+                spiked = advance_quiet(X, b * BLOCK, room.before, room.flags, step, inject, floor[0], floor[1])
             pending[b] = spiked
             pending[b + 1] = spiked
         if has & REGULATED:

@@ -12,9 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-# Set before threads start: by default those that wait spin, and on a busy machine take the time of those that work.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 import numba
 import numpy as np
 from llvmlite import ir
@@ -46,21 +43,22 @@ def cache_folder() -> str:
 
 
 def kernel(
-    function: Callable[..., Any] | None = None, *, parallel: bool = False, inline: bool = False, allocates: bool = False
+    function: Callable[..., Any] | None = None, *, inline: bool = False, allocates: bool = False, unlocked: bool = False
 ) -> Any:
     """Compile a function of arrays, floats and ints with the settings every kernel shares.
 
     ``inline`` copies the function into its callers, where a call left standing would keep a loop from being packed.
-    Only a kernel that ``allocates`` arrays, or a parallel one, counts references: every array of every tuple would be
-    counted up and down, atomically, at every call, which costs more than an event.
+    Only a kernel that ``allocates`` arrays counts references: every array of every tuple would be counted up and down,
+    atomically, at every call, which costs more than an event.  One that is ``unlocked`` lets go of Python's lock, so
+    that several threads can be in it.
     """
     if function is None:
-        return lambda wrapped: kernel(wrapped, parallel=parallel, inline=inline, allocates=allocates)
+        return lambda wrapped: kernel(wrapped, inline=inline, allocates=allocates, unlocked=unlocked)
     user_folder = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = cache_folder()  # read once, while decorating; restored for the user's own functions
     try:
-        options = {"cache": True, "error_model": "numpy", "fastmath": _FASTMATH, "parallel": parallel}
-        options["_nrt"] = allocates or parallel
+        options = {"cache": True, "error_model": "numpy", "fastmath": _FASTMATH, "nogil": unlocked}
+        options["_nrt"] = allocates
         return numba.njit(**options, inline="always" if inline else "never")(function)
     finally:
         numba.config.CACHE_DIR = user_folder

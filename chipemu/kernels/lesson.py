@@ -233,47 +233,69 @@ def _latency(lesson, run, m, step, neuron, fraction, n):
 
 
 @kernel
+def _begin_window(lesson, run, m, part, control, plastic):
+    """Lay out the spike trains of the next window, and raise the learn-enable line where synapses learn in it."""
+    presentation = lesson.order[run, m] if part != GAP else -1
+    _set_trains(lesson, run, presentation, lesson.label[run, m], control and part != GAP)
+    lesson.offset[run, run] = 0
+    lesson.offset[run, run + 1] = _sort_trains(lesson, run, lesson.steps[part])
+    plastic.learn[run] = 1 if control and lesson.mode == TEACH and part == DECIDE else 0
+
+
+@kernel
+def _end_window(lesson, run, n_steps, spikes):
+    """Enter into the lesson that a window has passed."""
+    lesson.played[run] += n_steps
+    lesson.window[run] += 1
+    for lane in range(lesson.count.shape[1]):
+        lesson.count[run, lane] += spikes.count[run, lane]
+
+
+@kernel
+def _judge(lesson, run, m, spikes):
+    """Take the decision of a window; returns whether a controlled pass follows."""
+    _decide(lesson, run, m, spikes.count[run])
+    if lesson.mode == TEACH:
+        return _is_taught(lesson, run, m)
+    _add_error(lesson, run, m, (lesson.rate.shape[1] - 1 - lesson.input.shape[1]) // lesson.votes.shape[1])
+    n = min(spikes.total[run], spikes.step.shape[1])
+    _latency(lesson, run, m, spikes.step[run], spikes.neuron[run], spikes.fraction[run], n)
+    return False
+
+
+@kernel
 def attend(
-    X, pending, pulse, places, fired, work, before, flags, addresses, run, clock, keys, floor, slow, wiring, amplitude,
-    plastic, store, features, depression, transit, spikes, probes, lesson,
+    X, pending, room, addresses, run, presentations, clock, keys, floor, slow, wiring, amplitude, events, plastic,
+    store, features, depression, transit, spikes, probes, lesson,
 ):  # fmt: skip
-    """Let one run attend its presentations; arrays as in ``run_die``."""
-    offset = lesson.offset[run]
-    played = Events(offset, lesson.step[run], lesson.source[run])
-    per_unit = (lesson.rate.shape[1] - 1 - lesson.input.shape[1]) // lesson.votes.shape[1]
-    for m in range(lesson.order.shape[1]):
-        label = lesson.label[run, m]
-        n_passes = 1
-        done = 0
-        while done < n_passes:
-            control = lesson.mode == CONTROLLED or done == 1
-            for part in range(3):
-                if part == GAP and done + 1 < n_passes:
-                    break
-                _set_trains(lesson, run, lesson.order[run, m] if part != GAP else -1, label, control and part != GAP)
-                n_steps = lesson.steps[part]
-                offset[run] = 0
-                offset[run + 1] = _sort_trains(lesson, run, n_steps)
-                plastic.learn[run] = 1 if control and lesson.mode == TEACH and part == DECIDE else 0
-                for lane in range(lesson.count.shape[1]):
-                    spikes.count[run, lane] = 0
-                run_die(
-                    X, pending, pulse, places, fired, work, before, flags, addresses, run,
-                    clock.first_step[run] + lesson.played[run], n_steps, clock, keys, floor, slow, wiring, amplitude,
-                    played, plastic, store, features, depression, transit, spikes, probes,
-                )  # fmt: skip
-                lesson.played[run] += n_steps
-                lesson.window[run] += 1
-                for lane in range(lesson.count.shape[1]):
-                    lesson.count[run, lane] += spikes.count[run, lane]
-                if part == DECIDE and done == 0:
-                    _decide(lesson, run, m, spikes.count[run])
-                    if lesson.mode == TEACH:
-                        n_passes += _is_taught(lesson, run, m)
-                    else:
-                        _add_error(lesson, run, m, per_unit)
-                        n = min(spikes.total[run], spikes.step.shape[1])
-                        _latency(lesson, run, m, spikes.step[run], spikes.neuron[run], spikes.fraction[run], n)
-            done += 1
-        lesson.passes[run] += n_passes - 1
-    plastic.learn[run] = 0
+    """Let one run attend presentations of a lesson, from the first to before the last; without a lesson there is one
+    window, of ``clock.n_steps`` with ``events``.  Arrays as in ``run_die``."""
+    taught = lesson.order.shape[1] > 0
+    if taught:
+        events = Events(lesson.offset[run], lesson.step[run], lesson.source[run])
+    n_steps = clock.n_steps
+    m, part = presentations[0], SETTLE
+    second = False  # in the controlled pass after a free one
+    while m < presentations[1]:
+        if taught:
+            n_steps = lesson.steps[part]
+            _begin_window(lesson, run, m, part, second or lesson.mode == CONTROLLED, plastic)
+            for lane in range(lesson.count.shape[1]):
+                spikes.count[run, lane] = 0
+        # called in one place, because the compiler takes it apart again at every call
+        run_die(
+            X, pending, room, addresses, run, clock.first_step[run] + lesson.played[run], n_steps, clock, keys, floor,
+            slow, wiring, amplitude, events, plastic, store, features, depression, transit, spikes, probes,
+        )  # fmt: skip
+        if not taught:
+            break
+        _end_window(lesson, run, n_steps, spikes)
+        if part == SETTLE:
+            part = DECIDE
+        elif part == GAP:
+            m, part, second = m + 1, SETTLE, False
+        elif not second and _judge(lesson, run, m, spikes):
+            part, second = SETTLE, True
+            lesson.passes[run] += 1
+        else:
+            part = GAP
