@@ -8,12 +8,13 @@ one run follow each other, and runs share nothing, so that who does what leaves 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from threading import Condition
+from threading import Condition, Lock
 
 import numba
 import numpy as np
 
 _PORTIONS = 8  # of a run that is divided
+_one_team = Lock()  # two at once could each hold threads that the other waits for
 
 
 def n_threads() -> int:
@@ -95,3 +96,23 @@ def share(work: Callable[[int, int, int, int], None], n_runs: int, length: int) 
     finally:
         for other in others:
             other.result()
+
+
+def side_by_side(work: Callable[[int], None], n: int) -> None:
+    """Call ``work(worker)`` for ``n`` workers that wait for one another, each on a thread of its own.
+
+    Examples
+    --------
+    >>> from threading import Barrier
+    >>> both = Barrier(2)
+    >>> side_by_side(lambda worker: print(both.wait() in (0, 1)) or None, 2)
+    True
+    True
+    """
+    with _one_team:
+        others = [_helpers(n - 1).submit(work, worker) for worker in range(1, n)]
+        try:
+            work(0)
+        finally:
+            for other in others:
+                other.result()

@@ -108,6 +108,7 @@ class Emulator(Running, StoredWeights):
         self.step = np.zeros(self.n_runs, np.int64)
         self.ledger = Ledger()
         self._inject = 1.0
+        self._divisions = {}
         self._lanes = Lanes(mapped)
         dtype = _PRECISION[precision]
         self._keys = np.array(

@@ -1,12 +1,16 @@
 """How dies run on: one compiled call for all of them, with events from outside or with a lesson."""
 
+from functools import partial
+
 import numpy as np
 
 from chipemu.chip import Chip
-from chipemu.crew import n_threads, share
+from chipemu.crew import n_threads, share, side_by_side
+from chipemu.division import Division, Member, add_writes, n_parts, undivided
 from chipemu.errors import RunError
 from chipemu.kernels import layout as at
 from chipemu.kernels.die import Clock, Events, Probes, Spikes, room
+from chipemu.kernels.layout import LANES
 from chipemu.kernels.lesson import DECIDE, Lesson
 from chipemu.kernels.run import run_dies
 from chipemu.ledger import Ledger
@@ -33,6 +37,7 @@ class Running:
     _lanes: Lanes
     _memory: WeightMemory
     _inject: float
+    _divisions: dict[int, Division]
     _nothing: Lesson
     _silence: Events
 
@@ -105,17 +110,34 @@ class Running:
         if probes is None:
             probes = Probes(np.zeros(0, np.int64), 0, np.zeros((self.n_runs, 0, 0), self.state.dtype))
         self._memory.plastic.writes[:] = 0
-        rooms = [room(self.state) for _ in range(min(n_threads(), self.n_runs))]
+        members = self._members(lesson)
 
         def let_run(worker: int, run: int, first: int, after: int) -> None:
+            member = members[worker]
             run_dies(
-                (run, run + 1), (first, after), rooms[worker], self.state, self._pending, self._lanes.address, clock,
-                self._keys, self._floor, self._slow, self._memory.wiring, self._memory.amplitude, events,
-                self._memory.plastic, self._memory.cells, self._lanes.features, self._depression, self._transit, spikes,
-                probes, lesson,
+                (run, run + 1), (first, after), room(self.state), member.team, self.state, self._pending,
+                self._lanes.address, clock, self._keys, self._floor, self._slow, member.wiring, self._memory.amplitude,
+                events, member.plastic, self._memory.cells, self._lanes.features, self._depression, member.transit,
+                spikes, probes, lesson,
             )  # fmt: skip
 
-        share(let_run, self.n_runs, max(lesson.order.shape[1], 1))
+        if members[0].team.n == 1:
+            share(let_run, self.n_runs, max(lesson.order.shape[1], 1))
+            return
+        for run in range(self.n_runs):
+            members[0].team.arrived[:] = 0
+            side_by_side(partial(let_run, run=run, first=0, after=1), len(members))
+        add_writes(members)
+
+    def _members(self, lesson: Lesson) -> list[Member]:
+        """What each thread of a call is given: dies of its own, or a part of one if there are fewer dies."""
+        n, n_blocks = n_threads(), self._lanes.n_lanes // LANES
+        memory, transit = self._memory, self._transit
+        if lesson.order.shape[1] > 0 or self.n_runs >= n or n_parts(n_blocks, n) == 1:
+            return undivided(n_blocks, min(n, self.n_runs), memory.wiring, memory.plastic, transit)
+        if n not in self._divisions:
+            self._divisions[n] = Division(n_blocks, n_parts(n_blocks, n), memory.wiring, memory.plastic)
+        return self._divisions[n].members(memory.wiring, memory.plastic, transit)
 
     def _sent(self, events: Events) -> np.ndarray:
         run = np.repeat(np.arange(self.n_runs), np.diff(events.offset))

@@ -1,4 +1,4 @@
-"""From edges and slots to what a kernel walks along: connections sorted by sender, with amplitudes per run."""
+"""From edges and slots to what a kernel walks along: connections by sender and target, with amplitudes per run."""
 
 from collections.abc import Sequence
 
@@ -90,8 +90,22 @@ def heard_edges(mapped: MappedNetwork, chip: Chip) -> np.ndarray:
     return ~chip.deaf(mapped.address[edges.post, 0], mapped.sender_tag[edges.pre])
 
 
-def _offsets(sender: np.ndarray, n_senders: int) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(np.bincount(sender, minlength=n_senders))]).astype(np.int64)
+def _walk(sender: np.ndarray, target: np.ndarray, n_senders: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Order of connections by sender and target, and the first and the one after the last of each sender."""
+    bounds = np.concatenate([[0], np.cumsum(np.bincount(sender, minlength=n_senders))]).astype(np.int64)
+    return np.lexsort((target, sender)), bounds[:-1], bounds[1:]
+
+
+def within(connections: Wiring | Plastic, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first, and the one after the last, of every sender's connections to blocks from ``first`` to before
+    ``last``."""
+    sender = np.repeat(np.arange(len(connections.first)), connections.last - connections.first)
+
+    def up_to(block):
+        below = sender[connections.target < block * PULSES]
+        return connections.first + np.bincount(below, minlength=len(connections.first))
+
+    return up_to(first), up_to(last)
 
 
 def build_wiring(mapped: MappedNetwork, lanes: Lanes) -> tuple[Wiring, np.ndarray]:
@@ -99,11 +113,9 @@ def build_wiring(mapped: MappedNetwork, lanes: Lanes) -> tuple[Wiring, np.ndarra
     edges = mapped.edges
     edge = np.flatnonzero(~edges.plastic)
     sender = sender_lane(mapped, lanes, edges.pre[edge])
-    order = np.argsort(sender, kind="stable")
-    edge = edge[order]
     target = lanes.pulse(edges.post[edge]) + edges.receptor[edge].astype(np.int32) * LANES
-    offset = _offsets(sender[order], mapped.n_sources + lanes.n_lanes)
-    return Wiring(mapped.n_sources, offset, target, delay=np.zeros((0, 0), np.int32)), edge
+    order, first, last = _walk(sender, target, mapped.n_sources + lanes.n_lanes)
+    return Wiring(mapped.n_sources, first, last, target[order], delay=np.zeros((0, 0), np.int32)), edge[order]
 
 
 def build_plastic(
@@ -118,7 +130,7 @@ def build_plastic(
     edge = np.flatnonzero(edges.plastic & (edges.sign > 0))
     slot = _rank(edges.post[edge])
     sender = sender_lane(mapped, lanes, edges.pre[edge])
-    order = np.argsort(sender, kind="stable")
+    order, first, last = _walk(sender, lanes.pulse(edges.post[edge]), mapped.n_sources + lanes.n_lanes)
     edge, slot = edge[order], slot[order]
     post = edges.post[edge]
     place = mapped.address[post].astype(np.uint32)
@@ -135,7 +147,8 @@ def build_plastic(
         )
     rule = np.array([spec.balance, spec.code_max] if spec else [0.0, 0.0], float)
     return Plastic(
-        offset=_offsets(sender[order], mapped.n_sources + lanes.n_lanes),
+        first=first,
+        last=last,
         lane=lanes.base(post),
         target=lanes.pulse(post),
         address=(place[:, 0] << 20) | (place[:, 1] << 8) | slot.astype(np.uint32),

@@ -20,6 +20,7 @@ from chipemu.kernels.layout import BLOCK, LANES, PULSES
 from chipemu.kernels.plastic import step_cell, step_code
 from chipemu.kernels.slow import move_slow
 from chipemu.kernels.store import CODE, read
+from chipemu.kernels.team import list_fired, meet, merge_fired, place_of
 from chipemu.kernels.transit import LOST, delay_pulses, deliver_pulses, hold_back, steps_held
 
 _UNKNOWN = -1.0  # where in its step an input was sent
@@ -29,7 +30,8 @@ class Wiring(NamedTuple):
     """Who reaches whom: connections sorted by sender, shared by all runs but for their delays."""
 
     n_inputs: int
-    offset: np.ndarray  # (senders + 1) int64, first connection of each sender
+    first: np.ndarray  # (senders) int64, first connection of each sender to the blocks that a thread steps
+    last: np.ndarray  # (senders) int64, connection after the last
     target: np.ndarray  # (e) int32, place of (neuron, receptor) in a run's pulses
     delay: np.ndarray  # (r, e) int32, steps by which a connection delays a pulse; (0, 0) where none does
 
@@ -65,7 +67,8 @@ class Room(NamedTuple):
 
     pulse: np.ndarray  # (n_blocks * PULSES) of the state's type, zero between steps
     places: np.ndarray  # (n_blocks * PULSES + 1) int32
-    fired: np.ndarray  # (n) int32
+    fired: np.ndarray  # (n) int32, lanes that spiked in the last step
+    fraction: np.ndarray  # (n) float64, where in that step
     work: np.ndarray  # (48) of the state's type
     before: np.ndarray  # (64) of the state's type
     flags: np.ndarray  # (32) int32
@@ -78,6 +81,7 @@ def room(X: np.ndarray) -> Room:
         np.zeros(n_blocks * PULSES, X.dtype),
         np.empty(n_blocks * PULSES + 1, np.int32),
         np.empty(n_blocks * LANES, np.int32),
+        np.empty(n_blocks * LANES),
         np.ones(3 * LANES, X.dtype),
         np.empty(4 * LANES, X.dtype),
         np.empty(2 * LANES, np.int32),
@@ -96,7 +100,7 @@ class Clock(NamedTuple):
 
 @kernel(inline=True)
 def _deliver(X, pulse, places, n, sender, wiring, amplitude, depression, run, step):
-    for e in range(wiring.offset[sender], wiring.offset[sender + 1]):
+    for e in range(wiring.first[sender], wiring.last[sender]):
         n = gather(
             pulse, places, n, wiring.target[e], strength(X, e, wiring.target[e], amplitude, depression, run, step)
         )
@@ -106,7 +110,7 @@ def _deliver(X, pulse, places, n, sender, wiring, amplitude, depression, run, st
 @kernel(inline=True)
 def _deliver_codes(X, pulse, places, n, sender, plastic, run, step, key_a, key_b):
     # the synapse is read first and learns after: an event never sees its own update
-    for p in range(plastic.offset[sender], plastic.offset[sender + 1]):
+    for p in range(plastic.first[sender], plastic.last[sender]):
         code = plastic.code[run, p]
         t = plastic.target[p] + (at.AMPA if code > 0 else at.GABA_B) * LANES
         n = gather(pulse, places, n, t, real(abs(code), X[0]) * plastic.word[run, p])
@@ -117,7 +121,7 @@ def _deliver_codes(X, pulse, places, n, sender, plastic, run, step, key_a, key_b
 
 @kernel
 def _deliver_cells(X, pulse, places, n, sender, plastic, store, run, step, key_a, key_b):
-    for p in range(plastic.offset[sender], plastic.offset[sender + 1]):
+    for p in range(plastic.first[sender], plastic.last[sender]):
         weight = read(store, run, p, plastic.code[run, p], plastic.address[p], step, key_a, key_b)
         t = plastic.target[p] + (at.AMPA if weight > 0 else at.GABA_B) * LANES
         n = gather(pulse, places, n, t, real(abs(weight), X[0]) * plastic.word[run, p])
@@ -180,52 +184,60 @@ def _charge_dendrites(X, pulse, places, n, features):
             charge_dendrite(X, block * BLOCK, pulse, block * PULSES + receptor * LANES, receptor)
 
 
-@kernel(inline=True)
-def _place(lane, field):
-    # of a field of one lane in a run's state
-    return lane // LANES * BLOCK + field * LANES + lane % LANES
+@kernel
+def _clear_spikes(X, team, parity):
+    for i in range(team.n_fired[team.index, parity, 0]):
+        X[place_of(team.fired[team.index, parity, i], at.SPIKE)] = 0
 
 
 @kernel
-def _fired(X, pending, lanes):
-    """List the lanes that spiked in the step just done, in order; returns how many."""
-    n = 0
-    for block in range(pending.size):
-        if pending[block] > 0:
-            for lane in range(LANES):
-                if X[_place(block * LANES + lane, at.SPIKE)] != 0:
-                    lanes[n] = block * LANES + lane
-                    n += 1
-    return n
+def _count_spikes(team, parity, count):
+    for i in range(team.n_fired[team.index, parity, 0]):
+        count[team.fired[team.index, parity, i]] += 1
+
+
+@kernel
+def _record_spikes(room, n_fired, k, spikes, run, recorded):
+    for i in range(min(n_fired, spikes.step.shape[1] - recorded)):
+        spikes.step[run, recorded + i] = k
+        spikes.neuron[run, recorded + i] = room.fired[i]
+        spikes.fraction[run, recorded + i] = room.fraction[i]
+    return recorded + n_fired
+
+
+@kernel
+def _sample(X, team, probes, run, sample):
+    for q in range(probes.index.size):
+        if team.first <= probes.index[q] // BLOCK < team.last:
+            probes.values[run, q, sample] = X[probes.index[q]]
 
 
 @kernel
 def run_die(
-    X, pending, room, addresses, run, first_step, n_steps, clock, keys, floor, slow, wiring, amplitude, events, plastic,
-    store, features, depression, transit, spikes, probes,
+    X, pending, room, team, addresses, run, first_step, n_steps, clock, keys, floor, slow, wiring, amplitude, events,
+    plastic, store, features, depression, transit, spikes, probes,
 ):  # fmt: skip
     """Advance one run by ``n_steps`` from absolute step ``first_step``; arrays as in ``run_dies``, without their first
     axis where a run has its own: ``X``, ``pending``, ``keys``, ``floor`` and ``amplitude``."""
     pulse = room.pulse
     places = room.places
-    fired = room.fired
-    n_blocks = X.size // BLOCK
     key_a = keys[0]
     key_b = keys[1]
     cursor = events.offset[run]
     recorded = 0
-    capacity = spikes.step.shape[1]
-    n_fired = _fired(X, pending, fired)
     noisy = clock.noise or slow.state.shape[1] > 0
     inject = real(clock.inject, floor[0])
     has = 0
-    for b in range(n_blocks):
+    for b in range(features.size):
         has |= features[b]
+    list_fired(X, pending, team, 0)
+    meet(team, 1)
+    n_fired = merge_fired(team, 0, room.fired, room.fraction)
     for k in range(n_steps):
         step = first_step + k
         n = 0  # synapses that have a pulse in this step
         if transit.pulse.shape[1] > 1:
-            n = deliver_pulses(pulse, places, transit, run, step)
+            n = deliver_pulses(pulse, places, team, transit, run, step)
         if transit.n_held[run, step % transit.n_held.shape[1]] > 0:
             n = _arrive_held(
                 X, pulse, places, n, wiring, amplitude, plastic, store, depression, transit, run, step, key_a, key_b
@@ -238,8 +250,8 @@ def run_die(
                 fraction = _UNKNOWN
                 cursor += 1
             elif spike < n_fired:
-                sender = wiring.n_inputs + fired[spike]
-                fraction = np.float64(X[_place(fired[spike], at.SPIKE_FRACTION)])
+                sender = wiring.n_inputs + room.fired[spike]
+                fraction = room.fraction[spike]
                 spike += 1
             else:
                 break
@@ -251,19 +263,18 @@ def run_die(
         if has & SHAPED:
             _charge_dendrites(X, pulse, places, n, features)
         charge_synapses(X, pulse, places, n, room.work)
-        for spike in range(n_fired):
-            X[_place(fired[spike], at.SPIKE)] = 0
+        _clear_spikes(X, team, k & 1)
         if slow.state.shape[1] > 0 and step % slow.every == 0:
-            for b in range(n_blocks):
+            for b in range(team.first, team.last):
                 move_slow(X, b * BLOCK, b, slow, run, addresses, step, key_a, key_b)
         if clock.noise and (step % 4 == 0 or k == 0):
-            for b in range(n_blocks):
+            for b in range(team.first, team.last):
                 draw_noise(X, b * BLOCK, addresses, b * LANES, np.uint64(step // 4), key_a, key_b)
         if has & SHAPED:
-            for b in range(n_blocks):
+            for b in range(team.first, team.last):
                 if features[b] & SHAPED:
                     shape_dendrites(X, b * BLOCK, floor[0])
-        for b in range(0, n_blocks, 2):
+        for b in range(team.first, team.last, 2):
             if noisy:
                 spiked = advance_noisy(X, b * BLOCK, room.before, room.flags, step, inject, floor[0], floor[1])
             else:
@@ -271,18 +282,17 @@ def run_die(
             pending[b] = spiked
             pending[b + 1] = spiked
         if has & REGULATED:
-            for b in range(n_blocks):
+            for b in range(team.first, team.last):
                 if features[b] & REGULATED:
                     regulate(X, b * BLOCK, floor[0])
-        n_fired = _fired(X, pending, fired)
-        for spike in range(n_fired):
-            spikes.count[run, fired[spike]] += 1
-            if recorded < capacity:
-                spikes.step[run, recorded] = k
-                spikes.neuron[run, recorded] = fired[spike]
-                spikes.fraction[run, recorded] = X[_place(fired[spike], at.SPIKE_FRACTION)]
-            recorded += 1
+        parity = 1 - (k & 1)
+        list_fired(X, pending, team, parity)
+        _count_spikes(team, parity, spikes.count[run])
+        meet(team, k + 2)
+        n_fired = merge_fired(team, parity, room.fired, room.fraction)
+        if team.index == 0:
+            recorded = _record_spikes(room, n_fired, k, spikes, run, recorded)
         if probes.every > 0 and (k + 1) % probes.every == 0:
-            for q in range(probes.index.size):
-                probes.values[run, q, (k + 1) // probes.every - 1] = X[probes.index[q]]
-    spikes.total[run] = recorded
+            _sample(X, team, probes, run, (k + 1) // probes.every - 1)
+    if team.index == 0:
+        spikes.total[run] = recorded

@@ -7,6 +7,7 @@ kernel source, so that any edit starts a fresh folder.
 
 import hashlib
 import os
+import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import numba
 import numpy as np
 from llvmlite import ir
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 INTERPRETED = bool(numba.config.DISABLE_JIT)
@@ -112,3 +114,57 @@ def _float(typing_context, i):
 
 float32_from_bits = _cast(_float, _float_twin)
 """``float32_from_bits(i)``: the float32 whose bits are the int32 ``i``."""
+
+
+def _add_twin(counter, value):
+    counter[0] += value
+
+
+def _pointer(context, builder, kind, array):
+    return context.make_array(kind)(context, builder, array).data
+
+
+def _add(typing_context, counter, value):
+    def generate(context, builder, signature, arguments):
+        amount = context.cast(builder, arguments[1], signature.args[1], numba.int64)
+        builder.atomic_rmw("add", _pointer(context, builder, signature.args[0], arguments[0]), amount, "seq_cst")
+        return context.get_dummy_value()
+
+    return numba.void(counter, value), generate
+
+
+add_atomic = _cast(_add, _add_twin)
+"""``add_atomic(counter, value)``: add to an int64 array's first element, seen by all threads at once."""
+
+
+def _load_twin(counter):
+    return int(counter[0])
+
+
+def _load(typing_context, counter):
+    def generate(context, builder, signature, arguments):
+        return builder.load_atomic(_pointer(context, builder, signature.args[0], arguments[0]), "seq_cst", 8)
+
+    return numba.int64(counter), generate
+
+
+load_atomic = _cast(_load, _load_twin)
+"""``load_atomic(counter)``: an int64 array's first element, and with it all that other threads wrote before adding."""
+
+
+def _give_way_twin():
+    time.sleep(0)
+
+
+def _give_way(typing_context):
+    def generate(context, builder, signature, arguments):
+        if hasattr(os, "sched_yield"):
+            kind = ir.FunctionType(ir.IntType(32), [])
+            builder.call(cgutils.get_or_insert_function(builder.module, kind, "sched_yield"), [])
+        return context.get_dummy_value()
+
+    return numba.void(), generate
+
+
+give_way = _cast(_give_way, _give_way_twin)
+"""``give_way()``: let another thread have the core, where the system offers to."""

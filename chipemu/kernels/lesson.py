@@ -265,7 +265,7 @@ def _judge(lesson, run, m, spikes):
 
 @kernel
 def attend(
-    X, pending, room, addresses, run, presentations, clock, keys, floor, slow, wiring, amplitude, events, plastic,
+    X, pending, room, team, addresses, run, presentations, clock, keys, floor, slow, wiring, amplitude, events, plastic,
     store, features, depression, transit, spikes, probes, lesson,
 ):  # fmt: skip
     """Let one run attend presentations of a lesson, from the first to before the last; without a lesson there is one
@@ -284,8 +284,8 @@ def attend(
                 spikes.count[run, lane] = 0
         # called in one place, because the compiler takes it apart again at every call
         run_die(
-            X, pending, room, addresses, run, clock.first_step[run] + lesson.played[run], n_steps, clock, keys, floor,
-            slow, wiring, amplitude, events, plastic, store, features, depression, transit, spikes, probes,
+            X, pending, room, team, addresses, run, clock.first_step[run] + lesson.played[run], n_steps, clock, keys,
+            floor, slow, wiring, amplitude, events, plastic, store, features, depression, transit, spikes, probes,
         )  # fmt: skip
         if not taught:
             break

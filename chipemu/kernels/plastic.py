@@ -22,7 +22,8 @@ from chipemu.kernels.store import CAPACITOR, die_time, move, write
 class Plastic(NamedTuple):
     """Plastic synapses sorted by sender; ``code`` and ``writes`` change while the chip runs."""
 
-    offset: np.ndarray  # (senders + 1) int64
+    first: np.ndarray  # (senders) int64, first synapse of each sender on the blocks that a thread steps
+    last: np.ndarray  # (senders) int64, synapse after the last
     lane: np.ndarray  # (p) int64, position of the postsynaptic neuron's first field in the state
     target: np.ndarray  # (p) int32, position of its first receptor in the pulses
     address: np.ndarray  # (p) uint32, postsynaptic core, neuron and slot: the address of the draw

@@ -6,8 +6,8 @@ from chipemu.kernels.lesson import attend
 
 @kernel(unlocked=True)
 def run_dies(
-    runs, part, room, X, pending, addresses, clock, keys, floor, slow, wiring, amplitude, events, plastic, store,
-    features, depression, transit, spikes, probes, lesson,
+    runs, presentations, room, team, X, pending, addresses, clock, keys, floor, slow, wiring, amplitude, events,
+    plastic, store, features, depression, transit, spikes, probes, lesson,
 ):  # fmt: skip
     """Advance some runs by ``clock.n_steps``, or let them attend a part of a lesson; runs share nothing, so any batch
     and any number of threads gives the same bits.
@@ -15,8 +15,9 @@ def run_dies(
     Parameters
     ----------
     runs : (first, after the last)
-    part : (first, after the last) presentation of the lesson
+    presentations : (first, after the last) of the lesson
     room : of the calling thread
+    team : the calling thread's place among those that step the same die
     X : (r, n_blocks * BLOCK) float32 or float64, state and parameters, advanced in place
     pending : (r, n_blocks) int32, above 0 where a neuron may have spiked in the last step
     addresses : (n) uint32, core * 65536 + neuron, the address of the noise
@@ -32,6 +33,6 @@ def run_dies(
     for run in range(runs[0], runs[1]):
         if clock.active[run]:
             attend(
-                X[run], pending[run], room, addresses, run, part, clock, keys[run], floor[run], slow, wiring,
-                amplitude[run], events, plastic, store, features, depression, transit, spikes, probes, lesson,
+                X[run], pending[run], room, team, addresses, run, presentations, clock, keys[run], floor[run], slow,
+                wiring, amplitude[run], events, plastic, store, features, depression, transit, spikes, probes, lesson,
             )  # fmt: skip

@@ -72,7 +72,7 @@ def hold_back(transit, run, sender, due):
 def delay_pulses(X, pulse, places, n, sender, wiring, amplitude, depression, transit, run, step):
     """Send an event down its connections, each with a delay of its own; no delay is this step."""
     depth = transit.pulse.shape[1]
-    for e in range(wiring.offset[sender], wiring.offset[sender + 1]):
+    for e in range(wiring.first[sender], wiring.last[sender]):
         t = wiring.target[e]
         strong = strength(X, e, t, amplitude, depression, run, step)
         if wiring.delay[run, e] == 0:
@@ -85,11 +85,11 @@ def delay_pulses(X, pulse, places, n, sender, wiring, amplitude, depression, tra
 
 
 @kernel
-def deliver_pulses(pulse, places, transit, run, step):
+def deliver_pulses(pulse, places, team, transit, run, step):
     """Give the delayed pulses that are due in a step to their synapses; returns how many have one."""
     row = step % transit.pulse.shape[1]
     n = 0
-    for group in range(transit.touched.shape[2]):
+    for group in range(team.first * at.N_RECEPTORS, team.last * at.N_RECEPTORS):
         if transit.touched[run, row, group] != 0:
             transit.touched[run, row, group] = 0
             for t in range(group * LANES, (group + 1) * LANES):
