@@ -184,19 +184,19 @@ def _charge_dendrites(X, pulse, places, n, features):
             charge_dendrite(X, block * BLOCK, pulse, block * PULSES + receptor * LANES, receptor)
 
 
-@kernel
+@kernel(inline=True)
 def _clear_spikes(X, team, parity):
     for i in range(team.n_fired[team.index, parity, 0]):
         X[place_of(team.fired[team.index, parity, i], at.SPIKE)] = 0
 
 
-@kernel
+@kernel(inline=True)
 def _count_spikes(team, parity, count):
     for i in range(team.n_fired[team.index, parity, 0]):
         count[team.fired[team.index, parity, i]] += 1
 
 
-@kernel
+@kernel(inline=True)
 def _record_spikes(room, n_fired, k, spikes, run, recorded):
     for i in range(min(n_fired, spikes.step.shape[1] - recorded)):
         spikes.step[run, recorded + i] = k
@@ -205,7 +205,7 @@ def _record_spikes(room, n_fired, k, spikes, run, recorded):
     return recorded + n_fired
 
 
-@kernel
+@kernel(inline=True)
 def _sample(X, team, probes, run, sample):
     for q in range(probes.index.size):
         if team.first <= probes.index[q] // BLOCK < team.last:

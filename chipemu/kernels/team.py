@@ -52,7 +52,7 @@ def place_of(lane, field):
     return lane // LANES * BLOCK + field * LANES + lane % LANES
 
 
-@kernel
+@kernel(inline=True)
 def list_fired(X, pending, team, parity):
     """List the own lanes that spiked in the step just done, in order."""
     n = 0
@@ -66,7 +66,7 @@ def list_fired(X, pending, team, parity):
     team.n_fired[team.index, parity, 0] = n
 
 
-@kernel
+@kernel(inline=True)
 def meet(team, times):
     """Wait until every thread of the team has come here for the ``times``-th time."""
     if team.n == 1:
@@ -79,7 +79,7 @@ def meet(team, times):
             give_way()
 
 
-@kernel
+@kernel(inline=True)
 def merge_fired(team, parity, fired, fraction):
     """Everyone's lanes that spiked, in order; returns how many."""
     n = 0
