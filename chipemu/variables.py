@@ -94,6 +94,7 @@ _RESULTS = (
     Variable("target_error_off", _RUN, "Hz", "real", "mean |population rate - target|, feedback off"),
     Variable("validation_history", (*_RUN, "checkpoint"), "1", "real", "fraction right on validation at a checkpoint"),
     Variable("weight", (*_RUN, "post", "pre"), "1", "count", "trained signed weight: CAM words, code or float"),
+    Variable("weight_hidden", (*_RUN, "hidden", "source"), "1", "count", "trained signed weight of the hidden layer"),
     Variable("calibration_success", ("chip",), "1", "flag", "all calibrated quantities within tolerance"),
     Variable("confusion", (*_RUN, *_CLASSES), "1", "count", "presentations of a class by the class decided"),
     Variable("true_class", ("true_class",), "", "text", "class asked for"),

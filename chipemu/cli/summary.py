@@ -46,6 +46,7 @@ def summary(result: xr.Dataset, settings: Settings, device: str, where: str, wal
         "task": settings.task,
         "device": device,
         "where": where,
+        "hidden": settings.hidden,
         "chips": result.sizes["chip"],
         "noise_seeds": result.sizes["noise"],
         "seed": settings.seed,
@@ -108,7 +109,7 @@ def _presentation(settings: Settings) -> float:
     """Length of a presentation with the gap after it [s]."""
     from chipemu.learning.settings import usual
 
-    schedule = settings.schedule or usual(settings.task)[1]
+    schedule = settings.schedule or usual(settings.task, settings.hidden)[1]
     return schedule.settle + schedule.decide + schedule.gap
 
 
