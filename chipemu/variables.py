@@ -89,6 +89,7 @@ _RESULTS = (
     Variable("accuracy_ideal", (), "1", "real", "fraction right on the ideal device, feedback off"),
     Variable("accuracy_linear", (), "1", "real", "best linear classifier on the same split"),
     Variable("accuracy_ann", (), "1", "real", "float network with a hidden layer on the same split"),
+    Variable("accuracy_ann_hidden", (), "1", "real", "float network of the chip's shape and connections, same split"),
     Variable("accuracy_chance", (), "1", "real", "guessing among equally likely classes"),
     Variable("target_error_on", _RUN, "Hz", "real", "mean |population rate - target|, feedback on"),
     Variable("target_error_off", _RUN, "Hz", "real", "mean |population rate - target|, feedback off"),

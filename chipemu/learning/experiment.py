@@ -223,16 +223,17 @@ def _session(laboratory: _Laboratory, task: Task) -> Session:
     schedule = settings.schedule or usual(task.name, settings.hidden)[1]
     session = Session(emulator, laboratory.circuit, schedule, _seed_sequences(settings))
     if laboratory.circuit.has_hidden:
-        _begin_hidden(session, settings)
+        _begin_hidden(session, settings, task.rates["train"])
     return session
 
 
-def _begin_hidden(session: Session, settings: Settings) -> None:
+def _begin_hidden(session: Session, settings: Settings, rates: np.ndarray) -> None:
     """Give every run its first weights, and the hidden synapses their gate."""
     layer, emulator = hidden_layer(settings), session.emulator
     seeds = _seed_sequences(settings, _FIRST_WEIGHTS)
     generators = [np.random.Generator(np.random.Philox(seed)) for seed in seeds]
-    emulator.upload(first_weights(layer, session.circuit, generators))
+    code_max = emulator.mapped.device.plastic.code_max
+    emulator.upload(first_weights(layer, session.circuit, rates, code_max, generators))
     emulator.require_activity(HIDDEN, layer.active)
     if settings.shuffle_feedback:
         session.shuffled = emulator.plastic_synapses(HIDDEN)

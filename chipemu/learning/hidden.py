@@ -45,6 +45,8 @@ class Hidden:
     eta : learning rate beside that of the outputs
     active : adaptation current above the floor from which a synapse learns [A]; below 0 it always does
     spread : largest first code of a hidden synapse, drawn evenly between it and its negative
+    sparsity : first code of the constant source, below what cancels the mean input: about as many neurons are active
+        in every presentation, and no neuron in none or all
     aligned : first code of an output synapse, with the sign of Q; 0 starts from nothing
     point : operating point
     seed : of wiring and signs, which are one for all dies
@@ -56,9 +58,10 @@ class Hidden:
     share: float = 0.5
     pairs_per_class: int = 1
     taught_classes: int | None = None
-    eta: float = 0.05
+    eta: float = 0.005
     active: float = 0.02e-12
     spread: int = 15
+    sparsity: float = 2.5
     aligned: int = 0
     point: str = "hidden"
     seed: int = 0
@@ -138,20 +141,29 @@ def _add_feedback(net: Network, hidden: Hidden, n_units: int, n_per_unit: int) -
                 net.project(pool, "hidden", receptor=receptor, pairs=ends, name=f"{pool} {receptor} hidden")
 
 
-def first_weights(hidden: Hidden, circuit, generators: Sequence[np.random.Generator]) -> dict[str, np.ndarray]:
+def first_weights(
+    hidden: Hidden, circuit, rates: np.ndarray, code_max: int, generators: Sequence[np.random.Generator]
+) -> dict[str, np.ndarray]:
     """What every run begins with, (run, pair) of each trained projection.
 
-    Hidden codes are random, one draw for all trains of a source; those of the outputs have the sign of the feedback, or
-    are 0.
+    Hidden codes are random, one draw for all trains of a source, and those of the constant source, the last, cancel the
+    mean input; those of the outputs have the sign of the feedback, or are 0.
 
     Parameters
     ----------
     circuit : `chipemu.learning.circuit.Circuit` with this layer
+    rates : (presentation, train) that the layer will see [Hz]
+    code_max : largest code
     generators : one for each run
     """
     outputs, layer = circuit.pairs, circuit.network[HIDDEN].pairs
-    n_sources = circuit.n_inputs // hidden.trains
-    drawn = [rng.integers(-hidden.spread, hidden.spread + 1, (hidden.neurons, n_sources)) for rng in generators]
+    mean = rates.mean(0)[:: hidden.trains]
+    sees = circuit.weight_table(np.ones((1, len(layer)), np.int64), HIDDEN)[0][:, :: hidden.trains]
+    drawn = []
+    for rng in generators:
+        codes = sees * rng.integers(-hidden.spread, hidden.spread + 1, sees.shape)
+        codes[:, -1] = np.rint(-codes[:, :-1] @ mean[:-1] / mean[-1] - hidden.sparsity)
+        drawn.append(np.clip(codes, -code_max, code_max))
     signs = feedback_signs(hidden, circuit.n_units)[outputs[:, 0], outputs[:, 1] // circuit.n_per_unit]
     return {
         TRAINED: np.tile(hidden.aligned * signs, (len(generators), 1)),

@@ -15,6 +15,7 @@ from chipemu.learning.session import Session
 from chipemu.learning.settings import Settings
 from chipemu.learning.train import Training
 from chipemu.ledger import Ledger
+from chipemu.masked_network import masked_accuracy
 from chipemu.parameters import core_temperature, design_currents, neuron_currents
 from chipemu.storage import provenance
 from chipemu.tasks import Task
@@ -44,7 +45,7 @@ def result(
     variables = (
         _accuracies(settings, task, measured)
         | _inference(settings, task, measured.free)
-        | _hidden(settings, session, measured)
+        | _hidden(settings, task, session, measured)
         | _die_traits(session)
         | {f"ledger_{name}": _runs(value, settings) for name, value in measured.ledger.as_dict().items()}
         | {
@@ -130,12 +131,19 @@ def _accuracies(settings: Settings, task: Task, measured: Measured) -> dict:
     }
 
 
-def _hidden(settings: Settings, session: Session, measured: Measured) -> dict:
-    """Weights of the hidden layer, where there is one."""
-    if not session.circuit.has_hidden:
+def _hidden(settings: Settings, task: Task, session: Session, measured: Measured) -> dict:
+    """Weights of the hidden layer, where there is one, and what backpropagation makes of its shape."""
+    circuit = session.circuit
+    if not circuit.has_hidden:
         return {}
-    table = session.circuit.weight_table(measured.weights[HIDDEN], HIDDEN)
-    return {"weight_hidden": ((*_RUN, "hidden", "source"), _by_run(table, settings))}
+    table = circuit.weight_table(measured.weights[HIDDEN], HIDDEN)
+    sees, reads = (
+        circuit.weight_table(np.ones((1, len(circuit.network[name]))), name)[0] for name in (HIDDEN, TRAINED)
+    )
+    return {
+        "weight_hidden": ((*_RUN, "hidden", "source"), _by_run(table, settings)),
+        "accuracy_ann_hidden": ((), masked_accuracy(task, sees > 0, reads > 0)[settings.split]),
+    }
 
 
 def _inference(settings: Settings, task: Task, free: Evaluation) -> dict:
