@@ -24,6 +24,7 @@ NEURON_LATCHES: Mapping[str, str] = {
     "dc": "constant current into the soma",
     "exponential": "positive feedback before the spike; without it a plain threshold",
     "kill": "the soma is held at rest",
+    "apical": "NMDA and GABA_A charge an apical current, which synapses sense and which does not reach the soma",
 }
 SYNAPSE_LATCHES: Mapping[str, str] = {
     "stp": "short-term depression",

@@ -45,7 +45,7 @@ from chipemu.parameter_names import PARAMETERS, RECEPTOR_NAMES, SETTABLE, TRIMMA
 from chipemu.store_schema import StoreSection
 from chipemu.units import show
 
-SIGNALS = ("presynaptic_spike", "feedback_current", "learn_enable")
+SIGNALS = ("presynaptic_spike", "feedback_current", "learn_enable", "apical_current", "recent_activity")
 OPTIONAL_SECTIONS = ("bias_generator", "mismatch", "noise", "temperature", "drift")
 MOST_CORES = 4096  # a core has 12 bits in the address of a plastic synapse's draws
 DROPPABLE_SECTIONS = (*OPTIONAL_SECTIONS, "transistors", "defects")  # what a file may leave out of what it extends

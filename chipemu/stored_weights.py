@@ -7,6 +7,7 @@ import numpy as np
 from chipemu.ledger import Ledger
 from chipemu.mapping import MappedNetwork
 from chipemu.power import event_energy, hop_energy
+from chipemu.units import PA
 from chipemu.weight_memory import TrainedImage, WeightMemory
 
 
@@ -55,9 +56,23 @@ class StoredWeights:
             return energy
         return energy + hop_energy(mapped.device, np.concatenate([outside, mapped.sram.n_hops]))
 
-    def set_learning_rate(self, eta: float) -> None:
-        """Scale the step probability of every plastic synapse (its design value is 1)."""
+    def set_learning_rate(self, eta: float | Mapping[str, float]) -> None:
+        """Scale the step probability of every plastic synapse (its design value is 1), or of those of projections."""
         self._memory.set_learning_rate(eta)
+
+    def require_activity(self, name: str, current: float) -> None:
+        """Let the plastic synapses of a projection step only where their neuron has spiked of late.
+
+        Parameters
+        ----------
+        name : of the projection
+        current : adaptation current above the floor that tells so [A]; below 0 they step always
+        """
+        self._memory.require_activity(name, current * PA)
+
+    def plastic_synapses(self, name: str) -> np.ndarray:
+        """Plastic synapses of a projection as the kernel numbers them; see `chipemu.kernels.lesson`."""
+        return self._memory.synapses(name)
 
     def store(self) -> TrainedImage:
         """Keep everything that training changed."""

@@ -213,12 +213,9 @@ class WeightMemory:
 
     def _by_pair(self, name: str, values: np.ndarray) -> np.ndarray:
         """Values of the plastic synapses (run, synapse, ...) in the order of a projection's pairs."""
-        edges = self._mapped.edges
-        chosen = np.zeros(len(edges), bool)
-        chosen[self._mapped.edge_slice(name, +1)] = True
-        mine = chosen[self._plastic_edge]
-        ordered = np.zeros((self._n_runs, int(chosen.sum()), *values.shape[2:]), values.dtype)
-        ordered[:, edges.pair[self._plastic_edge[mine]]] = values[:, mine]
+        mine = self.synapses(name)
+        ordered = np.zeros((self._n_runs, len(mine), *values.shape[2:]), values.dtype)
+        ordered[:, self._mapped.edges.pair[self._plastic_edge[mine]]] = values[:, mine]
         return ordered
 
     def acting(self) -> dict[str, np.ndarray]:
@@ -298,6 +295,21 @@ class WeightMemory:
         self._slots = None if image.slots is None else image.slots.copy()
         return self.write(image.weights)
 
-    def set_learning_rate(self, eta: float) -> None:
-        """Scale the step probability of every plastic synapse (its design value is 1)."""
-        self.plastic.rate[:] = self._step_rate * eta
+    def synapses(self, name: str) -> np.ndarray:
+        """Plastic synapses of a projection, as they are numbered in ``plastic``."""
+        chosen = np.zeros(len(self._mapped.edges), bool)
+        chosen[self._mapped.edge_slice(name, +1)] = True
+        return np.flatnonzero(chosen[self._plastic_edge])
+
+    def set_learning_rate(self, eta: float | Mapping[str, float]) -> None:
+        """Scale the step probability of every plastic synapse, or of those of some projections (design value 1)."""
+        if not isinstance(eta, Mapping):
+            self.plastic.rate[:] = self._step_rate * eta
+            return
+        for name, factor in eta.items():
+            chosen = self.synapses(name)
+            self.plastic.rate[:, chosen] = self._step_rate[:, chosen] * factor
+
+    def require_activity(self, name: str, current: float) -> None:
+        """Let a projection's synapses step only while the adaptation current is above the floor by this [pA]."""
+        self.plastic.active[self.synapses(name)] = current

@@ -7,7 +7,7 @@ import numpy as np
 from chipemu.addresses import packed
 from chipemu.chip import Chip
 from chipemu.device import DeviceSpec
-from chipemu.kernels.dendrite import REGULATED, SHAPED
+from chipemu.kernels.dendrite import REGULATED, SENSED, SHAPED
 from chipemu.kernels.die import Wiring
 from chipemu.kernels.layout import BLOCK, LANES, N_FIELDS, PULSES
 from chipemu.kernels.plastic import Plastic
@@ -22,7 +22,8 @@ def circuit_features(population: Population, device: DeviceSpec) -> int:
     latches = neuron_latches(population, device)
     regulated = any(f"homeostasis_{receptor}" in latches for receptor in DENDRITES)
     shaped = any(f"{part}_{receptor}" in latches for part in ("alpha", "conductance") for receptor in DENDRITES)
-    return (SHAPED if shaped or regulated else 0) | (REGULATED if regulated else 0)
+    found = (SHAPED if shaped or regulated else 0) | (REGULATED if regulated else 0)
+    return found | (SENSED if "apical" in latches else 0)
 
 
 class Lanes:
@@ -42,6 +43,8 @@ class Lanes:
         for population in mapped.network.populations:
             needed = circuit_features(population, mapped.device)
             if features and features[-1] != needed:
+                if (features[-1] ^ needed) & SENSED and len(features) % 2:
+                    features.append(features[-1])  # blocks are stepped in pairs, which are sensed together
                 used = len(features) * LANES
             self.lane[mapped.neuron_slice(population)] = used + np.arange(population.n)
             used += population.n
@@ -155,6 +158,7 @@ def build_plastic(
         code=np.zeros((n_runs, len(edge)), np.int32),
         word=word,
         rate=rate,
+        active=np.full(len(edge), -1.0),
         learn=np.zeros(n_runs, np.uint8),
         rule=rule,
         floor=np.zeros(n_runs),

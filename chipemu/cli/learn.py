@@ -141,6 +141,14 @@ def learn(
     silence_above: Annotated[
         str | None, Option(metavar="R", help="silence neurons that fire by themselves above this rate, e.g. 60Hz")
     ] = None,
+    hidden: Annotated[int, Option(metavar="N", min=0, max=1000, help="trained hidden neurons, e.g. 120")] = 0,
+    freeze_hidden: Annotated[
+        bool, Option("--freeze-hidden", help="ablation: the hidden layer keeps its random first weights")
+    ] = False,
+    shuffle_feedback: Annotated[
+        bool,
+        Option("--shuffle-feedback", help="ablation: hidden feedback has random signs at every presentation"),
+    ] = False,
     no_inject: Annotated[bool, Option("--no-inject", help="ablation: feedback is sensed but not injected")] = False,
     out: Annotated[Path | None, Option(metavar="F.h5", help="write everything measured as HDF5")] = None,
     figure: Annotated[
@@ -176,6 +184,9 @@ def learn(
         eta=eta,
         permute_labels=permute_labels,
         inject=not no_inject,
+        hidden=hidden,
+        freeze_hidden=freeze_hidden,
+        shuffle_feedback=shuffle_feedback,
         latches=tuple(_items(latch)),
         repair=not no_repair,
         silence_above=_quantity(silence_above, "Hz", "--silence-above"),
@@ -218,7 +229,7 @@ def _settings(*, numbers, chip_seeds, budget, schedule, weights, **chosen) -> Se
     from chipemu.learning.settings import Settings, usual
     from chipemu.seeds import CHIPS, NOISE, seeds
 
-    usual_budget, usual_schedule = usual(chosen["task"])
+    usual_budget, usual_schedule = usual(chosen["task"], chosen["hidden"])
     return Settings(
         **chosen,
         chip_seeds=chip_seeds or seeds(chosen["seed"], numbers[0], CHIPS),

@@ -46,6 +46,7 @@ def summary(result: xr.Dataset, settings: Settings, device: str, where: str, wal
         "task": settings.task,
         "device": device,
         "where": where,
+        "hidden": settings.hidden,
         "chips": result.sizes["chip"],
         "noise_seeds": result.sizes["noise"],
         "seed": settings.seed,
@@ -59,6 +60,7 @@ def summary(result: xr.Dataset, settings: Settings, device: str, where: str, wal
         "accuracy_control": _by_die(result["accuracy_control"]),
         "accuracy_linear": _number(result, "accuracy_linear"),
         "accuracy_ann": _number(result, "accuracy_ann"),
+        "accuracy_ann_hidden": _number(result, "accuracy_ann_hidden"),
         "accuracy_ideal": _number(result, "accuracy_ideal"),
         "accuracy_chance": _number(result, "accuracy_chance"),
         "target_error_hz": {side: float(result[f"target_error_{side}"].median()) for side in ("on", "off")},
@@ -108,7 +110,7 @@ def _presentation(settings: Settings) -> float:
     """Length of a presentation with the gap after it [s]."""
     from chipemu.learning.settings import usual
 
-    schedule = settings.schedule or usual(settings.task)[1]
+    schedule = settings.schedule or usual(settings.task, settings.hidden)[1]
     return schedule.settle + schedule.decide + schedule.gap
 
 
@@ -173,7 +175,13 @@ def print_summary(facts: dict) -> None:
     aged = f", {show(facts['age_s'], 's')} after training" if facts["age_s"] else ""
     print(f"{facts['split']} accuracy, feedback off{aged}, {shape}:")
     print(f"  median {_percent(middle)}, quartiles {_percent(low)} to {_percent(high)}, worst die {_percent(worst)}")
-    names = {"linear": "linear", "ANN": "ann", "ideal chip": "ideal", "chance": "chance"}
+    names = {
+        "linear": "linear",
+        "ANN": "ann",
+        "ANN of this shape": "ann_hidden",
+        "ideal chip": "ideal",
+        "chance": "chance",
+    }
     known = {label: facts[f"accuracy_{key}"] for label, key in names.items() if facts[f"accuracy_{key}"] is not None}
     print("  references: " + ", ".join(f"{label} {_percent(value)}" for label, value in known.items()))
     _print_inference(facts)

@@ -24,8 +24,8 @@ from chipemu.kernels.elementary import exp
 from chipemu.kernels.jit import kernel, real
 from chipemu.kernels.layout import LANES
 
-# bits of a block's features
-SHAPED, REGULATED = 1, 2
+# bits of a block's features; in blocks that are sensed NMDA and GABA_A charge an apical current beside the soma
+SHAPED, REGULATED, SENSED = 1, 2, 4
 # receptors that have a dendrite of their own: AMPA and NMDA
 DENDRITES = 2
 

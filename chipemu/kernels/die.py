@@ -13,7 +13,7 @@ import numpy as np
 
 from chipemu.kernels import layout as at
 from chipemu.kernels.block import advance_noisy, advance_quiet, charge_synapses, draw_noise, gather
-from chipemu.kernels.dendrite import DENDRITES, REGULATED, SHAPED, charge_dendrite, regulate, shape_dendrites
+from chipemu.kernels.dendrite import DENDRITES, REGULATED, SENSED, SHAPED, charge_dendrite, regulate, shape_dendrites
 from chipemu.kernels.depression import strength
 from chipemu.kernels.jit import kernel, real
 from chipemu.kernels.layout import BLOCK, LANES, PULSES
@@ -275,10 +275,12 @@ def run_die(
                 if features[b] & SHAPED:
                     shape_dendrites(X, b * BLOCK, floor[0])
         for b in range(team.first, team.last, 2):
+            # blocks of a pair agree in whether they are sensed
+            acting = real(0.0, inject) if features[b] & SENSED else inject
             if noisy:
-                spiked = advance_noisy(X, b * BLOCK, room.before, room.flags, step, inject, floor[0], floor[1])
+                spiked = advance_noisy(X, b * BLOCK, room.before, room.flags, step, acting, floor[0], floor[1])
             else:
-                spiked = advance_quiet(X, b * BLOCK, room.before, room.flags, step, inject, floor[0], floor[1])
+                spiked = advance_quiet(X, b * BLOCK, room.before, room.flags, step, acting, floor[0], floor[1])
             pending[b] = spiked
             pending[b + 1] = spiked
         if has & REGULATED:

@@ -24,6 +24,7 @@ from chipemu.kernels.stimulus import ON_GRID
 TEST, CONTROLLED, TEACH = 0, 1, 2
 SETTLE, DECIDE, GAP = 0, 1, 2
 _TIE = 0xFFFF  # in place of a source: the draw that breaks a tie
+_SIGN = 0x10000  # added to a neuron's address: the draw that turns its feedback round
 
 
 class Lesson(NamedTuple):
@@ -39,6 +40,7 @@ class Lesson(NamedTuple):
     order: np.ndarray  # (r, m) int64, which presentations
     label: np.ndarray  # (r, m) int64, unit that is right
     unit: np.ndarray  # (n) int64, unit of an output neuron's lane, -1 of others
+    shuffled: np.ndarray  # int64, plastic synapses whose neurons' feedback gets a random sign at every taught pass
     key: np.ndarray  # (r, 2) uint64
     window: np.ndarray  # (r) int64, windows played so far; counted on
     # room to work in
@@ -78,7 +80,7 @@ def no_lesson(n_runs: int) -> Lesson:
     """A lesson of no presentations."""
     nothing, none = np.zeros((n_runs, 0), np.int64), np.zeros(0, np.int64)
     return Lesson(
-        TEST, False, 0, np.zeros(3, np.int64), np.zeros(2), 0.0, np.zeros((0, 0)), nothing, nothing, none,
+        TEST, False, 0, np.zeros(3, np.int64), np.zeros(2), 0.0, np.zeros((0, 0)), nothing, nothing, none, none,
         np.zeros((n_runs, 2), np.uint64), np.zeros(n_runs, np.int64), **room(n_runs, 0, 0, 0, 0, 0, 0),
     )  # fmt: skip
 
@@ -175,6 +177,15 @@ def _decide(lesson, run, m, count):
 
 
 @kernel
+def _shuffle_signs(lesson, run, plastic):
+    # synapses of one neuron turn together
+    for p in lesson.shuffled:
+        drawn = _uniform(lesson, run, _SIGN + np.int64(plastic.address[p] >> np.uint32(8)))
+        rate = abs(plastic.rate[run, p])
+        plastic.rate[run, p] = rate if drawn < 0.5 else -rate
+
+
+@kernel
 def _is_taught(lesson, run, m):
     if not lesson.gated:
         return True
@@ -240,6 +251,8 @@ def _begin_window(lesson, run, m, part, control, plastic):
     lesson.offset[run, run] = 0
     lesson.offset[run, run + 1] = _sort_trains(lesson, run, lesson.steps[part])
     plastic.learn[run] = 1 if control and lesson.mode == TEACH and part == DECIDE else 0
+    if plastic.learn[run] != 0:
+        _shuffle_signs(lesson, run, plastic)
 
 
 @kernel

@@ -5,6 +5,9 @@ update of section 2 in spike form), written as a probability so that a few bits 
 
     I_fb = I_nmda - balance I_gaba_a,     P(step) = min(1, |I_fb| t_window / Q_step),     code += sign(I_fb).
 
+A synapse may wait for its neuron to have been active of late: it steps only while the neuron's adaptation current,
+which every spike raises, stands above a threshold.
+
 Every circuit constant of it is assumed; no such synapse has been built.
 """
 
@@ -29,7 +32,8 @@ class Plastic(NamedTuple):
     address: np.ndarray  # (p) uint32, postsynaptic core, neuron and slot: the address of the draw
     code: np.ndarray  # (r, p) int32
     word: np.ndarray  # (r, p) of the state's type, pulse amplitude of one code step [CAM words]
-    rate: np.ndarray  # (r, p) float64, t_window / Q_step of the synapse [1/pA]
+    rate: np.ndarray  # (r, p) float64, t_window / Q_step of the synapse [1/pA]; below 0 the step is turned round
+    active: np.ndarray  # (p) float64, adaptation current above the floor that lets it step [pA]; below 0 always
     learn: np.ndarray  # (r) uint8, the learn-enable line
     rule: np.ndarray  # (2) float64: balance, largest code
     floor: np.ndarray  # (r) float64, leakage floor [pA]
@@ -42,10 +46,13 @@ def drawn_step(X, plastic, run, p, step, key_a, key_b):
     q = plastic.lane[p]
     rule = plastic.rule
     floor = plastic.floor[run]
+    if np.float64(X[q + at.I_AHP * LANES]) - floor <= plastic.active[p]:
+        return 0
     feedback = np.float64(X[q + at.NMDA * LANES]) - floor - rule[0] * (np.float64(X[q + at.GABA_A * LANES]) - floor)
     word = words_at(plastic.address[p], np.uint64(step), at.STREAM_PLASTIC, key_a, key_b)
-    if uniform(word[0], rule[0]) < plastic.rate[run, p] * abs(feedback):
-        return 1 if feedback > 0 else -1
+    drive = plastic.rate[run, p] * feedback
+    if uniform(word[0], rule[0]) < abs(drive):
+        return 1 if drive > 0 else -1
     return 0
 
 

@@ -10,18 +10,20 @@ so the feedback current of a neuron is I_nmda - I_gaba_a, and trained weights ke
 CAM words of an output neuron and leaves 62; ten-to-ten controllers would leave 44, and because they see only the sum
 over the unit, mismatch lets the weights of its neurons drift apart to the word limit, where the sum shows nothing.
 A gate source holds the controllers silent through their GABA_A shunt wherever feedback must be off.
+
+A hidden layer stands between inputs and outputs where it is asked for, see `chipemu.learning.hidden`.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from chipemu.learning.hidden import HIDDEN, TRAINED, Hidden, add_hidden
 from chipemu.learning.latches import Latched
-from chipemu.network import Network
+from chipemu.network import Network, Projection
 from chipemu.tasks.task import Task
 
 STORES = {"chip": "plastic", "host": "words"}
-TRAINED = "weights"
 _AS_DEVICE = Latched()
 
 
@@ -66,23 +68,37 @@ class Circuit:
         return self.network["outputs"].point
 
     @property
+    def trained(self) -> tuple[Projection, ...]:
+        """Trained projections: to the outputs, and to the hidden layer if there is one."""
+        return tuple(p for p in self.network.projections if p.trained)
+
+    @property
+    def has_hidden(self) -> bool:
+        """Whether a hidden layer stands between inputs and outputs."""
+        return any(p.name == HIDDEN for p in self.trained)
+
+    @property
     def pairs(self) -> np.ndarray:
-        """Trained synapses, (pair, 2): input and output neuron."""
+        """Trained synapses of the outputs, (pair, 2): input (or hidden) neuron and output neuron."""
         return self.network[TRAINED].pairs
 
-    def weight_table(self, weights: np.ndarray) -> np.ndarray:
-        """Flat trained weights (run, pair) as (run, output neuron, input), 0 where there is no synapse."""
-        table = np.zeros((len(weights), self.n_outputs, self.n_inputs), weights.dtype)
-        table[:, self.pairs[:, 1], self.pairs[:, 0]] = weights
+    def weight_table(self, weights: np.ndarray, name: str = TRAINED) -> np.ndarray:
+        """Flat weights of a trained projection (run, pair) as (run, receiver, sender), 0 where there is no synapse."""
+        projection = self.network[name]
+        table = np.zeros((len(weights), projection.post.n, projection.pre.n), weights.dtype)
+        table[:, projection.pairs[:, 1], projection.pairs[:, 0]] = weights
         return table
 
-    def flat_weights(self, table: np.ndarray) -> np.ndarray:
-        """The inverse of :meth:`weight_table`: (..., output neuron, input) as (..., pair)."""
-        return table[..., self.pairs[:, 1], self.pairs[:, 0]]
+    def flat_weights(self, table: np.ndarray, name: str = TRAINED) -> np.ndarray:
+        """The inverse of :meth:`weight_table`: (..., receiver, sender) as (..., pair)."""
+        pairs = self.network[name].pairs
+        return table[..., pairs[:, 1], pairs[:, 0]]
 
 
-def build_circuit(task: Task, where: str, controller: Controller, latched: Latched = _AS_DEVICE) -> Circuit:
-    """Network of a one-layer classifier under feedback control.
+def build_circuit(
+    task: Task, where: str, controller: Controller, latched: Latched = _AS_DEVICE, hidden: Hidden | None = None
+) -> Circuit:
+    """Network of a classifier under feedback control.
 
     Parameters
     ----------
@@ -90,6 +106,7 @@ def build_circuit(task: Task, where: str, controller: Controller, latched: Latch
     where : ``"chip"`` (plastic synapses) or ``"host"`` (CAM words)
     controller : wiring recipe
     latched : latches of the output neurons and of their trained synapses
+    hidden : recipe of a hidden layer; None for one layer
     """
     k, n_units = controller.neurons_per_unit, task.n_classes
     n = k * n_units
@@ -100,9 +117,12 @@ def build_circuit(task: Task, where: str, controller: Controller, latched: Latch
     outputs = net.population("outputs", n, point=controller.output_point, latches=latched.neurons)
     positive = net.population("positive", n, point=controller.controller_point)
     negative = net.population("negative", n, point=controller.controller_point)
-    output, source = np.nonzero(np.tile(task.receptive_fields(k), (n_units, 1)))
+    senders, sees = inputs, np.tile(task.receptive_fields(k), (n_units, 1))
+    if hidden is not None:
+        senders, sees = add_hidden(net, task, hidden, STORES[where], k)
+    output, source = np.nonzero(sees)
     net.project_signed(
-        inputs,
+        senders,
         outputs,
         positive="ampa",
         negative="gaba_b",

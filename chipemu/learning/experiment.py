@@ -12,14 +12,15 @@ from chipemu.chip import Chip, sample_chip
 from chipemu.effects import switches
 from chipemu.emulator import Emulator
 from chipemu.errors import InputError
-from chipemu.learning.circuit import TRAINED, Circuit, build_circuit
+from chipemu.learning.circuit import Circuit, build_circuit
 from chipemu.learning.evaluate import Evaluation, evaluate
 from chipemu.learning.handover import cloned, read_image
+from chipemu.learning.hidden import HIDDEN, check_place, first_weights
 from chipemu.learning.latches import choose
 from chipemu.learning.result import Measured, charge, merge_folds, result
 from chipemu.learning.rules import ChipLearner, HostLearner
 from chipemu.learning.session import Session
-from chipemu.learning.settings import Settings, chip_eta, host_rule, place, usual, usual_controller
+from chipemu.learning.settings import Settings, chip_eta, hidden_layer, host_rule, place, usual, usual_controller
 from chipemu.learning.train import train
 from chipemu.ledger import Ledger
 from chipemu.mapping import MappedNetwork, load_mapping, map_network, repair
@@ -27,6 +28,7 @@ from chipemu.silencing import silence_hot
 from chipemu.store import Capacitor
 from chipemu.tasks import Task, load_folds
 
+_FIRST_WEIGHTS = 2  # child of a run's seeds
 Tick = Callable[[str, int, int], None]
 
 
@@ -86,10 +88,16 @@ def learn(settings: Settings, tick: Tick | None = None) -> xr.Dataset:
             "tied weights need one shadow at the host; plastic synapses learn each on its own. Use --where host"
         )
     tick = tick or (lambda stage, done, total: None)
-    folds = load_folds(settings.task)
+    folds = [_as_sent(task, settings) for task in load_folds(settings.task)]
     laboratory = _prepare(folds[0], settings, tick)
     results = [_fold(laboratory, task, _named(tick, number, len(folds))) for number, task in enumerate(folds)]
     return charge(merge_folds(results), laboratory.ledger)
+
+
+def _as_sent(task: Task, settings: Settings) -> Task:
+    """The task with the spike trains that its sources are sent as."""
+    layer = hidden_layer(settings)
+    return task if layer is None else task.with_trains(layer.trains)
 
 
 def _check_ageing(settings: Settings) -> None:
@@ -114,8 +122,11 @@ def _named(tick: Tick, number: int, n_folds: int) -> Tick:
 
 def _prepare(task: Task, settings: Settings, tick: Tick) -> _Laboratory:
     device, where = place(settings)
-    controller = settings.controller or usual_controller(task.name, where, device)
-    circuit = build_circuit(task, where, controller, choose(settings.latches, device))
+    controller = settings.controller or usual_controller(task.name, where, device, settings.hidden)
+    layer = hidden_layer(settings)
+    if layer is not None:
+        check_place(device, where)
+    circuit = build_circuit(task, where, controller, choose(settings.latches, device), layer)
     mapped = (
         load_mapping(settings.mapping, circuit.network, device)
         if settings.mapping
@@ -171,14 +182,13 @@ def _fold(laboratory: _Laboratory, task: Task, tick: Tick) -> xr.Dataset:
     if settings.start_from is not None:
         learner.restore(read_image(settings.start_from, task, session))
         handed = _test(session, task, settings.split, False, tick, "as handed over")
-    training = train(
-        session, learner, task.rates, _labels(task, settings), settings.budget or usual(task.name)[0], tick
-    )
+    budget = settings.budget or usual(task.name, settings.hidden)[0]
+    training = train(session, learner, task.rates, _labels(task, settings), budget, tick)
     _let_age(session.emulator, settings)
     ledger = session.emulator.ledger
     free = _test(session, task, settings.split, False, tick)
     controlled = _test(session, task, settings.split, True, tick, "under control")
-    weights = session.emulator.weights()[TRAINED]
+    weights = session.emulator.weights()
     if handed is None and len(laboratory.chips) > 1:
         learner.restore(cloned(learner.store(), len(settings.noise_seeds)))
         if settings.age > 0:
@@ -210,13 +220,28 @@ def _session(laboratory: _Laboratory, task: Task) -> Session:
     emulator.inject(settings.inject)
     if settings.silence_above is not None:
         silence_hot(emulator, settings.silence_above)
-    schedule = settings.schedule or usual(task.name)[1]
-    return Session(emulator, laboratory.circuit, schedule, _seed_sequences(settings))
+    schedule = settings.schedule or usual(task.name, settings.hidden)[1]
+    session = Session(emulator, laboratory.circuit, schedule, _seed_sequences(settings))
+    if laboratory.circuit.has_hidden:
+        _begin_hidden(session, settings, task.rates["train"])
+    return session
 
 
-def _seed_sequences(settings: Settings) -> list[np.random.SeedSequence]:
+def _begin_hidden(session: Session, settings: Settings, rates: np.ndarray) -> None:
+    """Give every run its first weights, and the hidden synapses their gate."""
+    layer, emulator = hidden_layer(settings), session.emulator
+    seeds = _seed_sequences(settings, _FIRST_WEIGHTS)
+    generators = [np.random.Generator(np.random.Philox(seed)) for seed in seeds]
+    code_max = emulator.mapped.device.plastic.code_max
+    emulator.upload(first_weights(layer, session.circuit, rates, code_max, generators))
+    emulator.require_activity(HIDDEN, layer.active)
+    if settings.shuffle_feedback:
+        session.shuffled = emulator.plastic_synapses(HIDDEN)
+
+
+def _seed_sequences(settings: Settings, *key: int) -> list[np.random.SeedSequence]:
     return [
-        np.random.SeedSequence([settings.seed, chip, noise])
+        np.random.SeedSequence([settings.seed, chip, noise], spawn_key=key)
         for chip in settings.chip_seeds
         for noise in settings.noise_seeds
     ]

@@ -4,10 +4,12 @@ import numpy as np
 
 from chipemu import storage
 from chipemu.errors import InputError
-from chipemu.learning.circuit import TRAINED
+from chipemu.learning.hidden import HIDDEN, TRAINED
 from chipemu.learning.session import Session
 from chipemu.tasks import Task
 from chipemu.weight_memory import TrainedImage
+
+_VARIABLES = {TRAINED: "weight", HIDDEN: "weight_hidden"}
 
 
 def cloned(image: TrainedImage, n_noise_seeds: int) -> TrainedImage:
@@ -48,13 +50,17 @@ def read_image(path: str, task: Task, session: Session) -> TrainedImage:
             "task with one fixed split, e.g. digits"
         )
     circuit = session.circuit
-    shape = (circuit.n_outputs, circuit.n_inputs)
-    if weight.shape[2:] != shape:
-        raise InputError(f"{path} holds weights {weight.shape[2:]} (output neuron, source); this circuit has {shape}")
     chip, noise = np.unravel_index(int(dataset["accuracy_validation"].values.argmax()), weight.shape[:2])
-    flat = circuit.flat_weights(weight.values[chip, noise])
-    _check_range(flat, path, session)
-    return TrainedImage({TRAINED: np.tile(flat, (session.n_runs, 1))}, None)
+    image = {}
+    for projection in circuit.trained:
+        table, shape = dataset.get(_VARIABLES[projection.name]), (projection.post.n, projection.pre.n)
+        if table is None or table.shape[2:] != shape:
+            held = "none" if table is None else table.shape[2:]
+            raise InputError(f"{path} holds {projection.name} {held} (neuron, sender); this circuit has {shape}")
+        flat = circuit.flat_weights(table.values[chip, noise], projection.name)
+        _check_range(flat, path, session)
+        image[projection.name] = np.tile(flat, (session.n_runs, 1))
+    return TrainedImage(image, None)
 
 
 def _check_range(flat: np.ndarray, path: str, session: Session) -> None:

@@ -78,7 +78,7 @@ def _lesson(session: Session, rates, order, labels, mode) -> Lesson:
     return Lesson(
         mode, schedule.gated, schedule.margin, lengths, target * dt, schedule.gate_rate * dt,
         np.ascontiguousarray(rates * dt, float), np.ascontiguousarray(order, np.int64),
-        np.ascontiguousarray(labels, np.int64), unit, session.key, session.window,
+        np.ascontiguousarray(labels, np.int64), unit, session.shuffled, session.key, session.window,
         **room(
             session.n_runs, n_sources, circuit.n_units, emulator.n_lanes, order.shape[1], most,
             int(summed * dt * most) + 2 * n_sources,

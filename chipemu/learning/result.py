@@ -1,5 +1,6 @@
 """A learning result as a dataset: what was measured, where it comes from, and the folds of a task put together."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +10,12 @@ from chipemu.baselines import stored
 from chipemu.calibration import Calibration
 from chipemu.learning.circuit import TRAINED
 from chipemu.learning.evaluate import Evaluation
+from chipemu.learning.hidden import HIDDEN
 from chipemu.learning.session import Session
 from chipemu.learning.settings import Settings
 from chipemu.learning.train import Training
 from chipemu.ledger import Ledger
+from chipemu.masked_network import masked_accuracy
 from chipemu.parameters import core_temperature, design_currents, neuron_currents
 from chipemu.storage import provenance
 from chipemu.tasks import Task
@@ -25,14 +28,14 @@ _WITHOUT_EFFECT = ("I_tau2",)  # the second leak register is for silenced neuron
 @dataclass(frozen=True, eq=False)
 class Measured:
     """What one fold left behind: training, its ledger, the split without and under control, with another die's weights
-    (None if there is no other die), and the weights (run, pair)."""
+    (None if there is no other die), and the weights (run, pair) of each trained projection."""
 
     training: Training
     ledger: Ledger
     free: Evaluation
     controlled: Evaluation
     handed: Evaluation | None
-    weights: np.ndarray
+    weights: Mapping[str, np.ndarray]
 
 
 def result(
@@ -42,6 +45,7 @@ def result(
     variables = (
         _accuracies(settings, task, measured)
         | _inference(settings, task, measured.free)
+        | _hidden(settings, task, session, measured)
         | _die_traits(session)
         | {f"ledger_{name}": _runs(value, settings) for name, value in measured.ledger.as_dict().items()}
         | {
@@ -51,7 +55,7 @@ def result(
             ),
             "weight": (
                 (*_RUN, "post", "pre"),
-                _by_run(session.circuit.weight_table(measured.weights), settings),
+                _by_run(session.circuit.weight_table(measured.weights[TRAINED]), settings),
             ),
             "calibration_success": (
                 "chip",
@@ -124,6 +128,21 @@ def _accuracies(settings: Settings, task: Task, measured: Measured) -> dict:
         "accuracy_linear": ((), reference["linear"]),
         "accuracy_ann": ((), reference["ann"]),
         "accuracy_chance": ((), task.chance),
+    }
+
+
+def _hidden(settings: Settings, task: Task, session: Session, measured: Measured) -> dict:
+    """Weights of the hidden layer, where there is one, and what backpropagation makes of its shape."""
+    circuit = session.circuit
+    if not circuit.has_hidden:
+        return {}
+    table = circuit.weight_table(measured.weights[HIDDEN], HIDDEN)
+    sees, reads = (
+        circuit.weight_table(np.ones((1, len(circuit.network[name]))), name)[0] for name in (HIDDEN, TRAINED)
+    )
+    return {
+        "weight_hidden": ((*_RUN, "hidden", "source"), _by_run(table, settings)),
+        "accuracy_ann_hidden": ((), masked_accuracy(task, sees > 0, reads > 0)[settings.split]),
     }
 
 

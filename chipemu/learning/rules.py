@@ -4,7 +4,7 @@ Both follow Haag et al. 2026 (arXiv 2603.24113): w <- w + eta I_fb at every pres
 line is high.  The sign comes from the feedback current alone, the credit from presynaptic timing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,7 +80,7 @@ def round_units(weights: np.ndarray, n_per_unit: int, rng: np.random.Generator) 
 class ChipLearner:
     """Plastic synapses learn by themselves; the host only raises the line."""
 
-    def __init__(self, session: Session, eta: float):
+    def __init__(self, session: Session, eta: float | Mapping[str, float]):
         device = session.emulator.mapped.device
         missing = [signal for signal in SIGNALS if signal not in device.signals]
         if missing or device.plastic is None:
@@ -89,12 +89,14 @@ class ChipLearner:
                 f"does not offer {', '.join(missing) or 'plastic synapses'}. Use --device dynapse1-plastic, or "
                 "--where host"
             )
-        self.session, self._eta = session, eta
+        names = [p.name for p in session.circuit.trained]
+        self._eta = eta if isinstance(eta, Mapping) else dict.fromkeys(names, eta)
+        self.session = session
         self.scale_eta(1.0)
 
     def scale_eta(self, factor: float) -> None:
         """Learn at this factor of the learning rate from now on."""
-        self.session.emulator.set_learning_rate(self._eta * factor)
+        self.session.emulator.set_learning_rate({name: eta * factor for name, eta in self._eta.items()})
 
     def store(self) -> TrainedImage:
         """Read the codes out of the synapses: a host operation."""
@@ -104,8 +106,9 @@ class ChipLearner:
 
     def mean(self, images: Sequence[TrainedImage]) -> TrainedImage:
         """The mean of codes that were read out, rounded to whole ones."""
-        codes = np.rint(np.mean([image.weights[TRAINED] for image in images], axis=0)).astype(np.int64)
-        return TrainedImage({TRAINED: codes}, images[-1].slots)
+        names = images[-1].weights
+        mean = {name: np.mean([image.weights[name] for image in images], axis=0) for name in names}
+        return TrainedImage({name: np.rint(codes).astype(np.int64) for name, codes in mean.items()}, images[-1].slots)
 
     def restore(self, image: TrainedImage) -> None:
         """Write codes back."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from chipemu.device import DeviceSpec, load_device
 from chipemu.device_file import content_hash
 from chipemu.errors import InputError, UnknownNameError
-from chipemu.learning.circuit import Controller
+from chipemu.learning.circuit import TRAINED, Controller
+from chipemu.learning.hidden import HIDDEN, Hidden
 from chipemu.learning.rules import HostRule
 from chipemu.learning.schedule import Schedule
 from chipemu.learning.train import Budget
@@ -16,6 +17,9 @@ PLACES = ("chip", "host")
 DEFAULT_DEVICE = {"chip": "dynapse1-plastic", "host": "dynapse1"}
 DEFAULT_ETA = 1.5  # of plastic synapses
 CHIP_ETA = {"digits": 6.0, "mnist": 6.0}  # where it is another: their words weigh a quarter, their feedback half
+
+LAYERS: dict[str, Hidden] = {}  # recipes of hidden layers, where another than the usual one
+HIDDEN_ETA = 0.7  # of the outputs: hidden neurons fire more often than sources
 
 # With many inputs one word of an output neuron must weigh little, or the codes cannot tell the rates asked for apart.
 # Rates of 80 Hz stand further above the dead band of the controllers than 40 Hz; a controller that fires by itself
@@ -40,6 +44,10 @@ USUAL = {
     "digits": (Budget(4000, 12, 250, 1, 4, _SLOWEST), _BRIGHT),
     "mnist": (Budget(9000, 12, 250, 1, 4, _SLOWEST), _BRIGHT),
 }
+# With a hidden layer outputs have as many plastic inputs as those of the larger tasks, so that they are wired likewise.
+_DEEPER = Budget(12000, 12, 200, 1, 3, ((0.33, 0.3), (0.66, 0.1), (0.83, 0.04)))
+_BRISK = replace(_BRIGHT, margin=5, settle=0.06, decide=0.12, gap=0.02)
+DEEP: dict[str, tuple[Budget, Schedule]] = {}
 # Where a source has few of a neuron's 62 free words, its weight is held to that share: 1 of 62 sources, 2 of 31. So few
 # levels need rounding that balances within a unit.
 _FINE = HostRule(eta=0.03, forget=0.0, rounding="balanced")
@@ -84,6 +92,10 @@ class Settings:
         hold, or at a host the limit of ``host``
     permute_labels : ablation: labels of train and validation are shuffled, anew for every run
     inject : False senses the feedback current without injecting it into the somata
+    hidden : hidden neurons; 0 for one layer
+    layer : recipe of the hidden layer, whose number of neurons is ``hidden``; None takes the usual one of the task
+    freeze_hidden : ablation: the hidden synapses keep their first codes
+    shuffle_feedback : ablation: the feedback of every hidden neuron gets a random sign at every taught presentation
     mapping : name or path of a saved placement; None places anew
     repair : move the network off what is dead or stuck on each die, see :func:`chipemu.mapping.repair`
     silence_above : rate above which neurons that fire by themselves are silenced before training [Hz]; None for none
@@ -117,6 +129,10 @@ class Settings:
     levels: int | None = None
     permute_labels: bool = False
     inject: bool = True
+    hidden: int = 0
+    layer: Hidden | None = None
+    freeze_hidden: bool = False
+    shuffle_feedback: bool = False
     mapping: str | None = None
     repair: bool = True
     silence_above: float | None = None
@@ -176,9 +192,29 @@ def check_levels(levels: int) -> None:
         raise InputError(f"{levels} weight levels: allowed an odd number from 3 to 2047, as many of either sign")
 
 
-def chip_eta(settings: Settings) -> float:
-    """Learning rate of plastic synapses in an experiment: the usual one of the task, unless told otherwise."""
-    return CHIP_ETA.get(settings.task, DEFAULT_ETA) if settings.eta is None else settings.eta
+def chip_eta(settings: Settings) -> dict[str, float]:
+    """Learning rate of the plastic synapses of every projection: the usual one of the task, unless told otherwise."""
+    layer = hidden_layer(settings)
+    usual = CHIP_ETA.get(settings.task, DEFAULT_ETA) if layer is None else HIDDEN_ETA
+    eta = usual if settings.eta is None else settings.eta
+    if layer is None:
+        return {TRAINED: eta}
+    return {TRAINED: eta, HIDDEN: 0.0 if settings.freeze_hidden else eta * layer.eta}
+
+
+def hidden_layer(settings: Settings) -> Hidden | None:
+    """Recipe of the hidden layer of an experiment; None for one layer.
+
+    Raises
+    ------
+    InputError
+        If an ablation of a hidden layer is asked for without one.
+    """
+    if settings.hidden:
+        return replace(settings.layer or LAYERS.get(settings.task, Hidden(0)), neurons=settings.hidden)
+    if settings.freeze_hidden or settings.shuffle_feedback:
+        raise InputError("freezing a hidden layer, or shuffling its feedback, needs one: give --hidden, e.g. 120")
+    return None
 
 
 def host_rule(settings: Settings) -> HostRule:
@@ -200,9 +236,10 @@ def usual_host(task: str, device: DeviceSpec | None = None) -> HostRule:
     return replace(rule, eta=rule.eta / _SE2_CHARGE, limit=rule.limit and _SE2_UNITS * rule.limit)
 
 
-def usual_controller(task: str, where: str, device: DeviceSpec | None = None) -> Controller:
+def usual_controller(task: str, where: str, device: DeviceSpec | None = None, hidden: int = 0) -> Controller:
     """Wiring recipe that a task is trained with at a place and on a device, unless told otherwise."""
-    usual = CONTROLLERS[task][where] if task in CONTROLLERS else Controller()
+    recipes = _QUIET if hidden else CONTROLLERS.get(task)
+    usual = recipes[where] if recipes else Controller()
     if not _is_dynapse2(device):
         return usual
     # A word of its gate weighs twice as much: the generator has no smaller gain that it could tell from its neighbours.
@@ -214,6 +251,8 @@ def _is_dynapse2(device: DeviceSpec | None) -> bool:
     return device is not None and "dynapse2" in device.lineage
 
 
-def usual(task: str) -> tuple[Budget, Schedule]:
-    """Budget and schedule that a task is trained with unless told otherwise."""
+def usual(task: str, hidden: int = 0) -> tuple[Budget, Schedule]:
+    """Budget and schedule that a task is trained with, without or with hidden neurons, unless told otherwise."""
+    if hidden:
+        return DEEP.get(task, (_DEEPER, _BRISK))
     return USUAL.get(task, (Budget(), Schedule()))

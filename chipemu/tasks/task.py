@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -104,6 +104,28 @@ class Task:
             row[least[self.receptive_field - 1 :]] = False
             seen += row[:-1]
         return sees
+
+    def with_trains(self, n: int) -> Task:
+        """The same task with every source sent as several spike trains of its rate, each with a phase of its own.
+
+        Nothing is added for a linear read-out: the trains of a source say the same.
+
+        Parameters
+        ----------
+        n : int
+            Trains of a source.
+
+        Examples
+        --------
+        >>> from chipemu.tasks import load_task
+        >>> load_task("yinyang").with_trains(2).source_names[:3]
+        ('x/0', 'x/1', 'y/0')
+        """
+        if n == 1:
+            return self
+        names = tuple(f"{name}/{k}" for name in self.source_names for k in range(n))
+        rates = {split: np.repeat(rates, n, axis=1) for split, rates in self.rates.items()}
+        return replace(self, source_names=names, rates=rates)
 
     @property
     def chance(self) -> float:

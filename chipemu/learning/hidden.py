@@ -1,0 +1,171 @@
+"""A hidden layer under direct feedback: its wiring, its first weights, and how it learns.
+
+Every hidden unit is one neuron with plastic synapses from the inputs.  Controllers of the outputs reach it directly,
+through fixed random signs Q of one for each class:
+
+    Q = +1    positive controller -> NMDA,      negative controller -> GABA_A
+    Q = -1    negative controller -> NMDA,      positive controller -> GABA_A
+
+so that its feedback current is sum over classes of Q times the error of one output neuron, and its synapses follow the
+rule of all others, w <- w + eta I_fb at a presynaptic spike (direct feedback alignment: Nokland 2016; with controllers:
+Meulemans et al. 2021).  The current is apical: sensed by the synapses and kept from the soma.  Injected, it would let
+hidden activity carry the label while the outputs learn, and features would be others at the test.
+
+A synapse learns only while its neuron has spiked of late, which stands in for the slope of its transfer function.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from chipemu.device import DeviceSpec
+from chipemu.errors import InputError
+from chipemu.network import Network, Population
+from chipemu.tasks.task import Task
+
+TRAINED, HIDDEN = "weights", "hidden weights"
+SIGNALS = ("apical_current", "recent_activity")
+_APICAL = "apical"
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Recipe of a hidden layer.
+
+    Attributes
+    ----------
+    neurons : hidden neurons
+    trains : spike trains that carry each source of the task, of one rate and phases of their own; a neuron has a
+        plastic synapse for each
+    fan_in : most hidden neurons that an output neuron reads, at random
+    share : part of the hidden layer that it reads
+    pairs_per_class : controller pairs of a class that teach a hidden neuron
+    taught_classes : classes that teach a hidden neuron, chosen at random; None is all
+    eta : learning rate beside that of the outputs
+    active : adaptation current above the floor from which a synapse learns [A]; below 0 it always does
+    spread : largest first code of a hidden synapse, drawn evenly between it and its negative
+    sparsity : first code of the constant source, below what cancels the mean input: about as many neurons are active
+        in every presentation, and no neuron in none or all
+    aligned : first code of an output synapse, with the sign of Q; 0 starts from nothing
+    point : operating point
+    seed : of wiring and signs, which are one for all dies
+    """
+
+    neurons: int
+    trains: int = 4
+    fan_in: int = 60
+    share: float = 0.5
+    pairs_per_class: int = 1
+    taught_classes: int | None = None
+    eta: float = 0.005
+    active: float = 0.02e-12
+    spread: int = 15
+    sparsity: float = 2.5
+    aligned: int = 0
+    point: str = "hidden"
+    seed: int = 0
+
+
+def check_place(device: DeviceSpec, where: str) -> None:
+    """Refuse a host, and a device whose synapses do not sense what the rule of a hidden layer reads.
+
+    Raises
+    ------
+    InputError
+        With the signals that are missing.
+    """
+    if where != "chip":
+        raise InputError("a hidden layer learns in plastic synapses. Use --where chip, or --hidden 0")
+    missing = [name for name in SIGNALS if name not in device.signals]
+    if missing or _APICAL not in device.latches:
+        raise InputError(
+            f"a hidden layer reads the local signals {', '.join(SIGNALS)}; {device.name} ({device.path}) does not "
+            f"offer {', '.join(missing) or 'latch apical'}. Use --device dynapse1-plastic, or --hidden 0"
+        )
+
+
+def feedback_signs(hidden: Hidden, n_units: int) -> np.ndarray:
+    """Q, (neuron, unit): 1 or -1, and 0 where a class does not teach a neuron.
+
+    Examples
+    --------
+    >>> feedback_signs(Hidden(4), 3).shape, sorted(set(feedback_signs(Hidden(99), 3).ravel().tolist()))
+    ((4, 3), [-1, 1])
+    """
+    rng = np.random.default_rng([hidden.seed, 0])
+    signs = rng.choice([-1, 1], (hidden.neurons, n_units))
+    taught = hidden.taught_classes or n_units
+    rank = rng.random((hidden.neurons, n_units)).argsort(axis=1).argsort(axis=1)
+    return signs * (rank < taught)
+
+
+def add_hidden(net: Network, task: Task, hidden: Hidden, store: str, n_per_unit: int) -> tuple[Population, np.ndarray]:
+    """Add the layer to a network of inputs, outputs and controllers.
+
+    Returns
+    -------
+    the layer, and who reads it, (output neuron, hidden neuron) bool
+    """
+    n, n_units = hidden.neurons, task.n_classes
+    layer = net.population("hidden", n, point=hidden.point, latches=(_APICAL,))
+    neuron, source = np.nonzero(task.receptive_fields(n))
+    net.project_signed(
+        "inputs",
+        layer,
+        positive="ampa",
+        negative="gaba_b",
+        pairs=np.stack([source, neuron], axis=1),
+        name=HIDDEN,
+        store=store,
+    )
+    _add_feedback(net, hidden, n_units, n_per_unit)
+    rng = np.random.default_rng([hidden.seed, 1])
+    read = min(hidden.fan_in, max(1, round(hidden.share * n)))
+    rank = rng.random((n_units * n_per_unit, n)).argsort(axis=1).argsort(axis=1)
+    return layer, rank < read
+
+
+def _add_feedback(net: Network, hidden: Hidden, n_units: int, n_per_unit: int) -> None:
+    rng = np.random.default_rng([hidden.seed, 2])
+    signs = feedback_signs(hidden, n_units)
+    neuron, unit = np.nonzero(np.repeat(signs[:, :, None], hidden.pairs_per_class, axis=2).any(axis=2))
+    first = rng.integers(n_per_unit, size=len(neuron))
+    for_pair = (first[:, None] + np.arange(hidden.pairs_per_class)) % n_per_unit
+    pair = (unit[:, None] * n_per_unit + for_pair).ravel()
+    neuron, sign = (np.repeat(values, hidden.pairs_per_class) for values in (neuron, signs[neuron, unit]))
+    for pool, raising in (("positive", 1), ("negative", -1)):
+        for receptor, chosen in (("nmda", sign == raising), ("gaba_a", sign == -raising)):
+            if chosen.any():
+                ends = np.stack([pair[chosen], neuron[chosen]], axis=1)
+                net.project(pool, "hidden", receptor=receptor, pairs=ends, name=f"{pool} {receptor} hidden")
+
+
+def first_weights(
+    hidden: Hidden, circuit, rates: np.ndarray, code_max: int, generators: Sequence[np.random.Generator]
+) -> dict[str, np.ndarray]:
+    """What every run begins with, (run, pair) of each trained projection.
+
+    Hidden codes are random, one draw for all trains of a source, and those of the constant source, the last, cancel the
+    mean input; those of the outputs have the sign of the feedback, or are 0.
+
+    Parameters
+    ----------
+    circuit : `chipemu.learning.circuit.Circuit` with this layer
+    rates : (presentation, train) that the layer will see [Hz]
+    code_max : largest code
+    generators : one for each run
+    """
+    outputs, layer = circuit.pairs, circuit.network[HIDDEN].pairs
+    mean = rates.mean(0)[:: hidden.trains]
+    sees = circuit.weight_table(np.ones((1, len(layer)), np.int64), HIDDEN)[0][:, :: hidden.trains]
+    drawn = []
+    for rng in generators:
+        codes = sees * rng.integers(-hidden.spread, hidden.spread + 1, sees.shape)
+        codes[:, -1] = np.rint(-codes[:, :-1] @ mean[:-1] / mean[-1] - hidden.sparsity)
+        drawn.append(np.clip(codes, -code_max, code_max))
+    signs = feedback_signs(hidden, circuit.n_units)[outputs[:, 0], outputs[:, 1] // circuit.n_per_unit]
+    return {
+        TRAINED: np.tile(hidden.aligned * signs, (len(generators), 1)),
+        HIDDEN: np.stack(drawn)[:, layer[:, 1], layer[:, 0] // hidden.trains],
+    }

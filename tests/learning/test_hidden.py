@@ -1,0 +1,181 @@
+"""A hidden layer under direct feedback: what its synapses sense, when they learn, and what each switch changes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from chipemu import Emulator, Network, load_device, map_network, sample_chip
+from chipemu.errors import InputError
+from chipemu.learning.circuit import build_circuit
+from chipemu.learning.experiment import learn
+from chipemu.learning.hidden import HIDDEN, TRAINED, Hidden, feedback_signs, first_weights
+from chipemu.learning.lesson import TEACH, attend
+from chipemu.learning.rules import ChipLearner
+from chipemu.learning.session import Session
+from chipemu.learning.settings import Settings, hidden_layer, usual, usual_controller
+from chipemu.learning.train import Budget
+from chipemu.tasks import load_task
+
+DT = 5e-4
+LAYER = Hidden(16, trains=2)
+QUICK = Budget(presentations=8, checkpoints=2, validation=4, finalists=1)
+
+
+def make_session(layer=LAYER, chip_seeds=(1,), *, active=-1.0, shuffled=False):
+    task, device = load_task("yinyang").with_trains(layer.trains), load_device("dynapse1-plastic")
+    circuit = build_circuit(task, "chip", usual_controller("yinyang", "chip", hidden=layer.neurons), hidden=layer)
+    chips = [sample_chip(device, seed) for seed in chip_seeds]
+    emulator = Emulator(chips, map_network(circuit.network, device), dt=DT)
+    seeds = [np.random.SeedSequence([0, seed]) for seed in chip_seeds]
+    session = Session(emulator, circuit, usual("yinyang", layer.neurons)[1], seeds)
+    generators = [np.random.default_rng(seed) for seed in chip_seeds]
+    emulator.upload(first_weights(layer, circuit, task.rates["train"], 15, generators))
+    emulator.require_activity(HIDDEN, active)
+    if shuffled:
+        session.shuffled = emulator.plastic_synapses(HIDDEN)
+    return session, task
+
+
+def change(session, task, eta, n=6):
+    """Mean |change| of the codes of each projection in a few taught presentations."""
+    ChipLearner(session, eta)
+    before = session.emulator.weights()
+    order = np.tile(np.arange(n), (session.n_runs, 1))
+    attend(session, task.rates["train"], order, task.splits["train"][1][order], TEACH)
+    return {name: np.abs(held - before[name]).mean() for name, held in session.emulator.weights().items()}
+
+
+def test_each_class_teaches_a_neuron_through_one_pair_with_the_sign_of_q():
+    session, _ = make_session()
+    network, signs = session.circuit.network, feedback_signs(LAYER, 3)
+    found = np.zeros((2, *signs.shape), int)
+    for pool, raising in (("positive", 1), ("negative", -1)):
+        for receptor, sign in (("nmda", raising), ("gaba_a", -raising)):
+            pair, neuron = network[f"{pool} {receptor} hidden"].pairs.T
+            found[int(raising < 0), neuron, pair // 10] += sign
+    np.testing.assert_array_equal(found, [signs, signs])
+
+
+def test_few_classes_may_teach_a_neuron():
+    signs = feedback_signs(Hidden(20, taught_classes=2), 10)
+    assert ((signs != 0).sum(1) == 2).all()
+    assert (signs.any(0)).all()
+
+
+def test_an_output_reads_a_random_part_of_the_layer():
+    session, _ = make_session()
+    reads = np.bincount(session.circuit.pairs[:, 1], minlength=30)
+    assert (reads == 8).all()
+    tables = session.circuit.weight_table(np.ones((1, len(session.circuit.pairs))))[0]
+    assert len(np.unique(tables, axis=0)) > 20
+
+
+def run_with_feedback(latches, rate):
+    net = Network("one")
+    sources = net.sources("in", 1), net.sources("feedback", 1)
+    cells = net.population("cells", 20, point="output", latches=latches)
+    net.project(sources[0], cells, receptor="ampa", words=4, name="in")
+    net.project(sources[1], cells, receptor="nmda", name="up")
+    device = load_device("dynapse1-plastic")
+    emulator = Emulator([sample_chip(device, 1)], map_network(net, device), dt=DT)
+    found = emulator.run([60.0, rate], 0.5, probes=("I_nmda",))
+    return found.sizes["spike"], float(found["I_nmda"].mean())
+
+
+def test_hidden_neurons_sense_feedback_that_does_not_move_them():
+    without, injected = (run_with_feedback(None, rate) for rate in (0.0, 60.0))
+    assert injected[0] > 1.3 * without[0]
+    without, sensed = (run_with_feedback(("apical",), rate) for rate in (0.0, 60.0))
+    assert sensed[0] == without[0]
+    assert sensed[1] > 10 * without[1]
+
+
+def test_sensed_neurons_beside_injected_ones_change_nothing_for_these():
+    """Blocks are stepped in pairs: an odd number of them before a sensed population is filled up."""
+    device, recorded = load_device("dynapse1-plastic"), []
+    for n_sensed in (0, 5):
+        net = Network("two")
+        source, cells = net.sources("in", 1), net.population("cells", 10, point="output")
+        net.project(source, cells, receptor="nmda", words=1, name="up")
+        if n_sensed:
+            sensed = net.population("sensed", n_sensed, point="output", latches=("apical",))
+            net.project(source, sensed, receptor="nmda", words=1, name="sense")
+        emulator = Emulator([sample_chip(device, 1)], map_network(net, device), dt=DT)
+        spikes = emulator.run([60.0], 0.5)
+        recorded.append(spikes["spike_time"].values[spikes["spike_neuron"].values < 10])
+    np.testing.assert_array_equal(*recorded)
+
+
+def test_every_projection_learns_at_its_own_rate():
+    session, task = make_session()
+    moved = change(session, task, {TRAINED: 0.0, HIDDEN: 1.0})
+    assert moved[TRAINED] == 0
+    assert moved[HIDDEN] > 0
+    moved = change(session, task, {TRAINED: 1.0, HIDDEN: 0.0})
+    assert moved[TRAINED] > 0
+    assert moved[HIDDEN] == 0
+
+
+def test_synapses_of_silent_neurons_wait():
+    eta = {TRAINED: 0.0, HIDDEN: 1.0}
+    always, waiting, never = (change(*make_session(active=active), eta)[HIDDEN] for active in (-1.0, 2e-14, 1e-9))
+    assert always > waiting > 0
+    assert never == 0
+
+
+def test_shuffled_signs_change_hidden_codes_and_nothing_else_of_the_rule():
+    codes = []
+    for shuffled in (False, True):
+        session, task = make_session(shuffled=shuffled)
+        change(session, task, {TRAINED: 0.0, HIDDEN: 1.0})
+        codes.append(session.emulator.weights()[HIDDEN])
+    first = make_session()[0].emulator.weights()[HIDDEN]
+    assert (codes[0] != codes[1]).any()
+    stepped = [np.abs(held - first).sum() for held in codes]
+    assert stepped[1] == pytest.approx(stepped[0], rel=0.5)
+
+
+def test_a_die_learns_alike_alone_and_in_company():
+    alone, task = make_session()
+    together, _ = make_session(chip_seeds=(1, 2))
+    for session in (alone, together):
+        change(session, task, 1.0)
+    for name, held in alone.emulator.weights().items():
+        np.testing.assert_array_equal(held[0], together.emulator.weights()[name][0])
+
+
+def test_first_weights_are_alike_for_all_trains_of_a_source_and_aligned_if_asked():
+    layer = replace(LAYER, aligned=3)
+    session, _ = make_session(layer)
+    held = session.emulator.weights()
+    table = session.circuit.weight_table(held[HIDDEN], HIDDEN)[0]
+    np.testing.assert_array_equal(table[:, ::2], table[:, 1::2])
+    outputs = session.circuit.weight_table(held[TRAINED])[0].reshape(3, 10, -1)
+    signs = feedback_signs(layer, 3)
+    assert set(np.unique(outputs * signs.T[:, None])) == {0, 3}
+
+
+def test_result_holds_both_layers_and_a_frozen_one_keeps_its_first_weights():
+    settings = Settings("yinyang", chip_seeds=(1,), without=("calibration",), hidden=16, budget=QUICK, eta=5.0)
+    trained, frozen = learn(settings), learn(replace(settings, freeze_hidden=True))
+    assert trained["weight_hidden"].dims == ("chip", "noise", "hidden", "source")
+    assert trained["weight"].sizes["pre"] == 16
+    table = frozen["weight_hidden"].values[0, 0]
+    trains = hidden_layer(settings).trains
+    np.testing.assert_array_equal(table, np.repeat(table[:, ::trains], trains, axis=1))
+    assert (trained["weight_hidden"] != frozen["weight_hidden"]).any()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        ({"where": "host"}, "plastic synapses"),
+        ({"device": "dynapse1"}, "plastic synapses"),
+        ({"hidden": 0, "freeze_hidden": True}, "--hidden"),
+        ({"hidden": 0, "shuffle_feedback": True}, "--hidden"),
+    ],
+)
+def test_a_hidden_layer_is_refused_where_it_cannot_learn(wrong, text):
+    with pytest.raises(InputError, match=text):
+        learn(Settings(**{"task": "yinyang", "chip_seeds": (1,), "hidden": 16, "budget": QUICK} | wrong))
