@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from chipemu.learning.train import Budget
 
 MAX_SEED = 2**63 - 1
+_GRID = 61  # points along a side of a map of decisions
 
 
 class Place(StrEnum):
@@ -154,6 +155,10 @@ def learn(
     figure: Annotated[
         Path | None, Option(metavar="F.png", help="draw the learning curve, or with --from the cost of cloning")
     ] = None,
+    regions: Annotated[
+        Path | None,
+        Option(metavar="F.png", help="draw what the best, median and worst run decide in the yinyang plane"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """The main job: draw dies, calibrate and map, train each by feedback control, test with the feedback off."""
@@ -162,6 +167,7 @@ def learn(
 
     check_output(out)
     check_output(figure, FORMATS)
+    check_output(regions, FORMATS)
     if eta is not None and not math.isfinite(eta):
         raise InputError(f"--eta {eta}: allowed 0 and above, finite")
     rate = _quantity(target_rate, "Hz", "--target-rate")
@@ -187,6 +193,7 @@ def learn(
         hidden=hidden,
         freeze_hidden=freeze_hidden,
         shuffle_feedback=shuffle_feedback,
+        regions=_GRID if regions else 0,
         latches=tuple(_items(latch)),
         repair=not no_repair,
         silence_above=_quantity(silence_above, "Hz", "--silence-above"),
@@ -199,10 +206,10 @@ def learn(
         schedule={"gated": gate and gate is Gate.wrong, "target_rate": rate},
         weights=weights.value if weights else None,
     )
-    _run(settings, out, figure, as_json, started)
+    _run(settings, out, {"learned": figure, "regions": regions}, as_json, started)
 
 
-def _run(settings: Settings, out: Path | None, figure: Path | None, as_json: bool, started: float) -> None:
+def _run(settings: Settings, out: Path | None, drawn: dict, as_json: bool, started: float) -> None:
     from chipemu import figures, storage
     from chipemu.cli.summary import print_summary, summary
     from chipemu.learning import experiment
@@ -213,10 +220,11 @@ def _run(settings: Settings, out: Path | None, figure: Path | None, as_json: boo
     if out is not None:
         storage.save(result, out)
         note(f"written: {out}")
-    if figure is not None:
-        draw = figures.clone_cost if settings.start_from else figures.learning_curve
-        figures.save_figure(draw(result), figure)
-        note(f"written: {figure}")
+    learned = figures.clone_cost if settings.start_from else figures.learning_curve
+    for draw, path in ((learned, drawn["learned"]), (figures.decision_regions, drawn["regions"])):
+        if path is not None:
+            figures.save_figure(draw(result), path)
+            note(f"written: {path}")
     facts = summary(result, settings, device.name, place, time.perf_counter() - started)
     if as_json:
         print_json(facts)

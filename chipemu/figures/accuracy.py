@@ -213,6 +213,43 @@ def learning_curve(dataset: xr.Dataset, axes: Axes | None = None) -> Axes:
     return axes
 
 
+def control_curve(dataset: xr.Dataset, axes: Axes | None = None) -> Axes:
+    """Plot the feedback charge of a training presentation as learning proceeds: median and quartile band over runs.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        `charge_history` (chip, noise, checkpoint) [C], no study factor; `checkpoint` counts presentations.
+    axes : matplotlib.axes.Axes, optional
+        Where to draw; new axes if not given.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    InputError
+        If the dataset has no history, or a study factor is left.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> training = xr.Dataset({"charge_history": (("chip", "noise", "checkpoint"), [[[3e-10, 1e-10]]])},
+    ...                       {"checkpoint": [100, 200]})
+    >>> control_curve(training).lines[0].get_ydata().tolist()
+    [300.0, 100.0]
+    """
+    require(dataset, "charge_history", "checkpoint")
+    charge = 1e12 * pick(dataset, "charge_history", "checkpoint", *RUN)
+    axes = axes or new_axes()
+    axes.set(xlabel="training presentations", ylabel="feedback charge of a\ntraining presentation (pC)")
+    draw_quartiles(axes, dataset["checkpoint"].values, charge.values)
+    axes.set_ylim(bottom=0)
+    draw_legend(axes)
+    return axes
+
+
 def clone_cost(dataset: xr.Dataset, axes: Axes | None = None) -> Axes:
     """Plot what it costs to copy weights to another die: each die trained by itself, and with the weights of another.
 

@@ -68,6 +68,16 @@ def _decisions(parts: list[Attended]) -> np.ndarray:
     return np.concatenate([part.decision for part in parts], axis=1)
 
 
+def decisions(session: Session, rates: np.ndarray) -> np.ndarray:
+    """What every run decides with the feedback off, (run, presentation), where nothing is right or wrong.
+
+    Parameters
+    ----------
+    rates : (presentation, input) [Hz]
+    """
+    return _decisions(_presented(session, rates, np.zeros(len(rates), np.int64), TEST)[1])
+
+
 def evaluate(
     session: Session, rates: np.ndarray, labels: np.ndarray, *, control: bool = False, tick=None
 ) -> Evaluation:

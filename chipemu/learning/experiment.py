@@ -17,6 +17,7 @@ from chipemu.learning.evaluate import Evaluation, evaluate
 from chipemu.learning.handover import cloned, read_image
 from chipemu.learning.hidden import HIDDEN, check_place, first_weights
 from chipemu.learning.latches import choose
+from chipemu.learning.regions import check_plane, map_plane
 from chipemu.learning.result import Measured, charge, merge_folds, result
 from chipemu.learning.rules import ChipLearner, HostLearner
 from chipemu.learning.session import Session
@@ -83,6 +84,7 @@ def learn(settings: Settings, tick: Tick | None = None) -> xr.Dataset:
     if settings.split not in ("validation", "test"):
         raise InputError(f"split is '{settings.split}'; allowed 'validation' or 'test'")
     _check_ageing(settings)
+    check_plane(settings)
     if host_rule(settings).weights == "tied" and place(settings)[1] == "chip":
         raise InputError(
             "tied weights need one shadow at the host; plastic synapses learn each on its own. Use --where host"
@@ -189,13 +191,14 @@ def _fold(laboratory: _Laboratory, task: Task, tick: Tick) -> xr.Dataset:
     free = _test(session, task, settings.split, False, tick)
     controlled = _test(session, task, settings.split, True, tick, "under control")
     weights = session.emulator.weights()
+    regions = map_plane(session, settings)
     if handed is None and len(laboratory.chips) > 1:
         learner.restore(cloned(learner.store(), len(settings.noise_seeds)))
         if settings.age > 0:
             session.emulator.program()  # weights of another die are written afresh, and read as they are
         handed = _test(session, task, settings.split, False, tick, "cloned")
     measured = Measured(training, ledger, free, controlled, handed, weights)
-    return result(settings, task, session, laboratory.calibration, measured)
+    return result(settings, task, session, laboratory.calibration, measured).assign(regions)
 
 
 def _let_age(emulator: Emulator, settings: Settings) -> None:

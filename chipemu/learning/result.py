@@ -53,6 +53,10 @@ def result(
                 (*_RUN, "checkpoint"),
                 measured.training.history.reshape(*settings.shape, -1),
             ),
+            "charge_history": (
+                (*_RUN, "checkpoint"),
+                measured.training.charge.reshape(*settings.shape, -1),
+            ),
             "weight": (
                 (*_RUN, "post", "pre"),
                 _by_run(session.circuit.weight_table(measured.weights[TRAINED]), settings),

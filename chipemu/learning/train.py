@@ -51,6 +51,7 @@ class Training:
     Attributes
     ----------
     history : (run, checkpoint) validation accuracy, feedback off
+    charge : (run, checkpoint) feedback charge of a training presentation since the checkpoint before [C]
     seen : (checkpoint,) presentations before each checkpoint
     best : the image of each run's best checkpoint
     validation : (run,) its accuracy on the whole validation split, feedback off
@@ -58,6 +59,7 @@ class Training:
     """
 
     history: np.ndarray
+    charge: np.ndarray
     seen: np.ndarray
     best: TrainedImage
     validation: np.ndarray
@@ -158,27 +160,31 @@ def train(session: Session, learner: ChipLearner | HostLearner, rates, labels, b
     deck = _Deck(session, len(rates["train"]))
     stretch = max(1, budget.presentations // budget.checkpoints)
     x, y = rates["validation"][: budget.validation], labels["validation"][:, : budget.validation]
-    history = np.zeros((session.n_runs, budget.checkpoints))
+    history, charge = np.zeros((2, session.n_runs, budget.checkpoints))
     wrong = np.zeros(session.n_runs, np.int64)
     images = []
     for c in range(budget.checkpoints):
         ticked = _shifted(tick, c * stretch, budget.checkpoints * stretch)
         learner.scale_eta(budget.eta_factor(c / budget.checkpoints))
+        before = session.emulator.ledger.control_charge_C
         wrong += train_stretch(session, learner, deck, rates["train"], labels["train"], stretch, ticked)
+        charge[:, c] = (session.emulator.ledger.control_charge_C - before) / stretch
         history[:, c] = accuracy(session, x, y)
         images.append(learner.store())
     candidates = _finalists(images, history, budget.finalists)
     if budget.average:
         candidates.append(learner.mean(images[-budget.average :]))
     best, validation = _choose(session, learner, candidates, rates, labels)
-    return Training(history, stretch * (1 + np.arange(budget.checkpoints)), best, validation, wrong)
+    return Training(history, charge, stretch * (1 + np.arange(budget.checkpoints)), best, validation, wrong)
 
 
 def _as_it_is(session, learner, rates, labels) -> Training:
     """What no training leaves behind: the weights that the dies hold."""
     validation = accuracy(session, rates["validation"], labels["validation"])
     nothing = np.zeros((session.n_runs, 0))
-    return Training(nothing, np.zeros(0, np.int64), learner.store(), validation, np.zeros(session.n_runs, np.int64))
+    return Training(
+        nothing, nothing, np.zeros(0, np.int64), learner.store(), validation, np.zeros(session.n_runs, np.int64)
+    )
 
 
 def _shifted(tick, before: int, total: int):

@@ -7,6 +7,7 @@ same order of draws and the same order of floating-point operations, so results 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from chipemu.tasks.task import Task
 R_BIG = 0.5
 R_SMALL = 0.1
 YIN, YANG, DOT = 0, 1, 2
+RATE_MIN, RATE_MAX = "10 Hz", "100 Hz"
 
 # The published splits: size and seed of each.
 SPLIT_SIZES_AND_SEEDS = {"train": (5000, 42), "validation": (1000, 41), "test": (1000, 40)}
@@ -94,10 +96,47 @@ def _draw_point_of_class(rng: np.random.RandomState, label: int) -> tuple[float,
             return x, y
 
 
+def _rates(ends: tuple[float, float], constant: float) -> Callable[[np.ndarray], np.ndarray]:
+    low, high = ends
+    if not 0 <= constant <= 1:
+        raise InputError(f"constant is {constant}; the value of the constant source must lie in 0..1.")
+    return lambda x: low + (high - low) * np.column_stack([x, np.full(len(x), constant)])
+
+
+def grid(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points of the plane, and the usual rates that encode them.
+
+    Parameters
+    ----------
+    n : int
+        Points along a side of the square around the disc.
+
+    Returns
+    -------
+    coordinate : ndarray, (n,)
+        Of the points along a side [1].
+    inside : ndarray of bool, (n, n)
+        Points of the disc; rows have one y.
+    rates : ndarray, (point, source)
+        Of the points inside, row by row [Hz].
+
+    Examples
+    --------
+    >>> coordinate, inside, rates = grid(5)
+    >>> int(inside.sum()), rates.shape, rates[6].tolist()  # the middle of the disc
+    (13, (13, 5), [55.0, 55.0, 55.0, 55.0, 100.0])
+    """
+    coordinate = np.linspace(0.0, 2 * R_BIG, n)
+    x, y = np.meshgrid(coordinate, coordinate)
+    inside = np.hypot(x - R_BIG, y - R_BIG) <= R_BIG
+    points = np.stack([x[inside], y[inside]], axis=1)
+    return coordinate, inside, _rates(rate_range(RATE_MIN, RATE_MAX), 1.0)(np.hstack([points, 1.0 - points]))
+
+
 def load(
     *,
-    rate_min: str = "10 Hz",
-    rate_max: str = "100 Hz",
+    rate_min: str = RATE_MIN,
+    rate_max: str = RATE_MAX,
     constant: float = 1.0,
 ) -> Task:
     """Yin-Yang with the published splits; each coordinate is affine to the rate of one source.
@@ -123,19 +162,13 @@ def load(
     InputError
         If the rates are negative or in the wrong order, or `constant` is outside 0..1.
     """
-    low, high = rate_range(rate_min, rate_max)
-    if not 0 <= constant <= 1:
-        raise InputError(f"constant is {constant}; the value of the constant source must lie in 0..1.")
+    sent = _rates(rate_range(rate_min, rate_max), constant)
     splits = {split: draw_points(size, seed) for split, (size, seed) in SPLIT_SIZES_AND_SEEDS.items()}
-    rates = {}
-    for split, (x, _) in splits.items():
-        values = np.column_stack([x, np.full(len(x), constant)])
-        rates[split] = low + (high - low) * values
     return Task(
         name="yinyang",
         classes=("yin", "yang", "dot"),
         source_names=("x", "y", "1-x", "1-y", "constant"),
         splits=splits,
-        rates=rates,
+        rates={split: sent(x) for split, (x, _) in splits.items()},
         summary="Yin-Yang: 3 classes in a disc, 4 coordinates and a constant as rates",
     )
