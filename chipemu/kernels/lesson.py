@@ -35,6 +35,7 @@ class Lesson(NamedTuple):
     margin: int  # ... of fewer spikes than this
     steps: np.ndarray  # (3) int64: settle, decide, gap
     target: np.ndarray  # (2) float64: rate asked of the right unit, and of the others [spikes per step]
+    trains: int  # inputs of one source, side by side, whose trains interleave
     gate: float  # rate that holds the controllers silent [spikes per step]
     input: np.ndarray  # (p, i) float64, rates [spikes per step]
     order: np.ndarray  # (r, m) int64, which presentations
@@ -80,7 +81,7 @@ def no_lesson(n_runs: int) -> Lesson:
     """A lesson of no presentations."""
     nothing, none = np.zeros((n_runs, 0), np.int64), np.zeros(0, np.int64)
     return Lesson(
-        TEST, False, 0, np.zeros(3, np.int64), np.zeros(2), 0.0, np.zeros((0, 0)), nothing, nothing, none, none,
+        TEST, False, 0, np.zeros(3, np.int64), np.zeros(2), 1, 0.0, np.zeros((0, 0)), nothing, nothing, none, none,
         np.zeros((n_runs, 2), np.uint64), np.zeros(n_runs, np.int64), **room(n_runs, 0, 0, 0, 0, 0, 0),
     )  # fmt: skip
 
@@ -101,14 +102,15 @@ def _set_trains(lesson, run, presentation, label, control):
     per_unit = (n_sources - 1 - n_inputs) // n_units
     for i in range(n_inputs):
         lesson.rate[run, i] = lesson.input[presentation, i] if presentation >= 0 else 0.0
-        lesson.due[run, i] = _uniform(lesson, run, i)
+        # trains of one source, as those of a target below, are spread evenly
+        place = i % lesson.trains
+        lesson.due[run, i] = (_uniform(lesson, run, i - place) + place / lesson.trains) % 1.0
     for u in range(n_units):
         rate = lesson.target[0 if u == label else 1] if control else 0.0
         drawn = _uniform(lesson, run, n_inputs + u) if control else 0.0
         for k in range(per_unit):
             s = n_inputs + u * per_unit + k
             lesson.rate[run, s] = rate
-            # the trains of a target are spread evenly, so that they interleave
             lesson.due[run, s] = (drawn + k / per_unit) % 1.0
     lesson.rate[run, n_sources - 1] = 0.0 if control else lesson.gate
     lesson.due[run, n_sources - 1] = 0.0

@@ -50,12 +50,13 @@ class Controller:
 
 @dataclass(frozen=True, eq=False)
 class Circuit:
-    """A task's network with the names of its parts."""
+    """A task's network with the names of its parts; ``n_trains`` inputs side by side carry one source."""
 
     network: Network
     n_inputs: int
     n_units: int
     n_per_unit: int
+    n_trains: int = 1
 
     @property
     def n_outputs(self) -> int:
@@ -150,4 +151,4 @@ def build_circuit(
     net.project(
         negative, outputs, receptor="gaba_a", words=controller.feedback_words, pairs="one", name="lower outputs"
     )
-    return Circuit(net, task.n_sources, n_units, k)
+    return Circuit(net, task.n_sources, n_units, k, hidden.trains if hidden else 1)

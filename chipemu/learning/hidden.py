@@ -36,8 +36,8 @@ class Hidden:
     Attributes
     ----------
     neurons : hidden neurons
-    trains : spike trains that carry each source of the task, of one rate and phases of their own; a neuron has a
-        plastic synapse for each
+    trains : spike trains that carry each source of the task, of one rate and interleaved; a neuron has a plastic
+        synapse for each
     fan_in : most hidden neurons that an output neuron reads, at random
     share : part of the hidden layer that it reads
     pairs_per_class : controller pairs of a class that teach a hidden neuron
@@ -53,7 +53,7 @@ class Hidden:
     """
 
     neurons: int
-    trains: int = 4
+    trains: int = 1
     fan_in: int = 60
     share: float = 0.5
     pairs_per_class: int = 1

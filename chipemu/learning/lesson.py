@@ -76,7 +76,7 @@ def _lesson(session: Session, rates, order, labels, mode) -> Lesson:
     n_sources, most = mapped.n_sources, int(lengths.max())
     summed = rates.sum(1).max(initial=0.0) + (n_sources - rates.shape[1]) * max(target.max(), schedule.gate_rate)
     return Lesson(
-        mode, schedule.gated, schedule.margin, lengths, target * dt, schedule.gate_rate * dt,
+        mode, schedule.gated, schedule.margin, lengths, target * dt, circuit.n_trains, schedule.gate_rate * dt,
         np.ascontiguousarray(rates * dt, float), np.ascontiguousarray(order, np.int64),
         np.ascontiguousarray(labels, np.int64), unit, session.shuffled, session.key, session.window,
         **room(

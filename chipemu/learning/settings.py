@@ -18,8 +18,9 @@ DEFAULT_DEVICE = {"chip": "dynapse1-plastic", "host": "dynapse1"}
 DEFAULT_ETA = 1.5  # of plastic synapses
 CHIP_ETA = {"digits": 6.0, "mnist": 6.0}  # where it is another: their words weigh a quarter, their feedback half
 
-LAYERS: dict[str, Hidden] = {}  # recipes of hidden layers, where another than the usual one
-HIDDEN_ETA = 0.7  # of the outputs: hidden neurons fire more often than sources
+# Few sources leave room for many trains of each, which together are nearly a constant current.
+LAYERS = {"yinyang": Hidden(0, trains=12)}
+HIDDEN_ETA = 0.5  # of outputs that read a hidden layer
 
 # With many inputs one word of an output neuron must weigh little, or the codes cannot tell the rates asked for apart.
 # Rates of 80 Hz stand further above the dead band of the controllers than 40 Hz; a controller that fires by itself
@@ -45,8 +46,8 @@ USUAL = {
     "mnist": (Budget(9000, 12, 250, 1, 4, _SLOWEST), _BRIGHT),
 }
 # With a hidden layer outputs have as many plastic inputs as those of the larger tasks, so that they are wired likewise.
-_DEEPER = Budget(12000, 12, 200, 1, 3, ((0.33, 0.3), (0.66, 0.1), (0.83, 0.04)))
-_BRISK = replace(_BRIGHT, margin=5, settle=0.06, decide=0.12, gap=0.02)
+_DEEPER = Budget(6000, 6, 150, 1, 2, ((0.33, 0.3), (0.66, 0.1), (0.83, 0.04)))
+_LONG = replace(_BRIGHT, margin=8, settle=0.06, decide=0.2, gap=0.02)
 DEEP: dict[str, tuple[Budget, Schedule]] = {}
 # Where a source has few of a neuron's 62 free words, its weight is held to that share: 1 of 62 sources, 2 of 31. So few
 # levels need rounding that balances within a unit.
@@ -256,5 +257,5 @@ def _is_dynapse2(device: DeviceSpec | None) -> bool:
 def usual(task: str, hidden: int = 0) -> tuple[Budget, Schedule]:
     """Budget and schedule that a task is trained with, without or with hidden neurons, unless told otherwise."""
     if hidden:
-        return DEEP.get(task, (_DEEPER, _BRISK))
+        return DEEP.get(task, (_DEEPER, _LONG))
     return USUAL.get(task, (Budget(), Schedule()))

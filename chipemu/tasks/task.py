@@ -106,7 +106,7 @@ class Task:
         return sees
 
     def with_trains(self, n: int) -> Task:
-        """The same task with every source sent as several spike trains of its rate, each with a phase of its own.
+        """The same task with every source sent as several spike trains of its rate.
 
         Nothing is added for a linear read-out: the trains of a source say the same.
 
