@@ -157,7 +157,7 @@ def learn(
     ] = None,
     regions: Annotated[
         Path | None,
-        Option(metavar="F.png", help="draw what the best, median and worst run decide in the yinyang plane"),
+        Option(metavar="F.png", help="draw decisions in the plane of yinyang"),
     ] = None,
     as_json: Json = False,
 ) -> None:

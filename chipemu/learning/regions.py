@@ -24,9 +24,7 @@ def check_plane(settings: Settings) -> None:
         Naming what is allowed.
     """
     if settings.regions and settings.task != "yinyang":
-        raise InputError(
-            f"decision regions are drawn for yinyang, whose inputs are a plane; the task is {settings.task}"
-        )
+        raise InputError(f"decision regions need the plane of yinyang; the task is {settings.task}")
     if settings.regions and not 2 <= settings.regions <= MOST:
         raise InputError(f"decision regions of {settings.regions} points along a side; allowed 2 to {MOST}")
 
