@@ -94,13 +94,9 @@ _RESULTS = (
     Variable("target_error_on", _RUN, "Hz", "real", "mean |population rate - target|, feedback on"),
     Variable("target_error_off", _RUN, "Hz", "real", "mean |population rate - target|, feedback off"),
     Variable("validation_history", (*_RUN, "checkpoint"), "1", "real", "fraction right on validation at a checkpoint"),
-    Variable(
-        "charge_history", (*_RUN, "checkpoint"), "C", "real", "feedback charge of a training presentation till then"
-    ),
-    Variable(
-        "region", (*_RUN, "grid_y", "grid_x"), "1", "index", "class decided at a point of the plane, -1 off the disc"
-    ),
-    Variable("region_true", ("grid_y", "grid_x"), "1", "index", "class asked for at a point of the plane, -1 off it"),
+    Variable("charge_history", (*_RUN, "checkpoint"), "C", "real", "feedback charge of a training presentation"),
+    Variable("region", (*_RUN, "grid_y", "grid_x"), "1", "index", "class decided at a point of the plane; else -1"),
+    Variable("region_true", ("grid_y", "grid_x"), "1", "index", "class asked for at a point of the plane; else -1"),
     Variable("grid_x", ("grid_x",), "1", "real", "first coordinate of the plane"),
     Variable("grid_y", ("grid_y",), "1", "real", "second coordinate of the plane"),
     Variable("weight", (*_RUN, "post", "pre"), "1", "count", "trained signed weight: CAM words, code or float"),
