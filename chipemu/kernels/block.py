@@ -11,7 +11,7 @@ from chipemu.kernels.dpi import charge
 from chipemu.kernels.jit import kernel, real
 from chipemu.kernels.layout import LANES
 from chipemu.kernels.random import normals_of_word, words_at
-from chipemu.kernels.soma import net_current
+from chipemu.kernels.soma import SIGMOID, move_exponentially, net_current
 
 
 @kernel
@@ -72,26 +72,13 @@ def charge_synapses(X, pulse, places, n, work):
 # ln(I_mem) would err by more than the first number, or where it would run through the positive feedback's sigmoid.
 _LARGEST_ERROR = 0.01
 _LARGEST_REACH = 3.0  # of the sigmoid's argument
-_SIGMOID = 3.0  # where it bends: arguments below this size
-# In a sub-step ln(I_mem) and h J move no further than the first number, the sigmoid's argument than the second.
-_SMALL_MOVE = 0.5
-_SMALL_REACH = 2.0
-_MOST_SUBSTEPS = 100
-
-
-@kernel(inline=True)
-def _move(h, net, slope):
-    # h phi_1(h J) f with phi_1(z) = (e^z - 1) / z by its Pade form (0, 2): exact to z^2, never singular
-    one = real(1.0, h)
-    z = h * slope
-    return h * net / (one + z * (z * real(1.0 / 12.0, h) - real(0.5, h)))
 
 
 @kernel(inline=True)
 def _excess(h, move, bend, steep, x):
     # above 0 where a step is too long
     reach = steep * move
-    through = min(min(real(_SIGMOID, h) - x, x + reach + real(_SIGMOID, h)), reach - real(_LARGEST_REACH, h))
+    through = min(min(real(SIGMOID, h) - x, x + reach + real(SIGMOID, h)), reach - real(_LARGEST_REACH, h))
     return max(h * bend * move * move * real(1 / 6, h) - real(_LARGEST_ERROR, h), through)
 
 
@@ -134,7 +121,7 @@ def _make_advance(noisy):
             y0, i_nmda, i_other, leak + i_out, X[q + at.I_GAIN * LANES], X[q + at.I_NMDA_THR * LANES],
             X[q + at.FB_GAIN * LANES], X[q + at.FB_TH * LANES], X[q + at.FB_INV_NORM * LANES], i0,
         )  # fmt: skip
-        move = _move(h, net, slope)
+        move = move_exponentially(h, net, slope)
         y1 = y0 + move
         if noisy:
             y1 += X[q + at.MEMBRANE_KICK * LANES] * X[q + noise * LANES] * active
@@ -152,9 +139,9 @@ def _make_advance(noisy):
         flags[place] = np.int32(1) if doubt >= zero else np.int32(0)
 
     @kernel
-    def advance(X, base, before, flags, step, inject, i0, y_floor):
-        """One step of synapse decay, adaptation, soma, spike and reset for the neurons of two blocks; returns whether
-        any spiked.
+    def advance(X, base, before, flags, again, kept, n, step, inject, i0, y_floor):
+        """One step of synapse decay, adaptation and soma for the neurons of two blocks; lists those that must take it
+        again in smaller ones, and returns how many there are.
 
         Over the part of the step in which it is not refractory the soma takes an exponential Rosenbrock-Euler step
         (Pope 1963; Hochbruck, Ostermann and Schweitzer 2009, eq. 2.9; second order) with the input of mid-step,
@@ -162,7 +149,8 @@ def _make_advance(noisy):
             y1 = y0 + h phi_1(h J) f(y0),     J = df/dy,     phi_1(z) = (e^z - 1) / z.
 
         ``step``, of absolute chip time, tells which of the prepared normals are its own; ``inject`` is 1, or 0 where
-        the feedback currents (NMDA, GABA_A) are sensed but not injected; ``before`` (64) and ``flags`` (32) are room.
+        the feedback currents (NMDA, GABA_A) are sensed but not injected; ``before`` (64) and ``flags`` (32) are room;
+        ``again`` and ``kept`` are the list, of ``n`` already, see ``substep``.
         """
         base = base & at.INDEX
         noise = at.NORMAL + 2 * (step & 3)
@@ -170,89 +158,21 @@ def _make_advance(noisy):
             # one lane of each block: two chains of operations side by side, each of which waits for itself
             step_lane(X, base + lane, before, flags, lane, noise, inject, i0, y_floor)
             step_lane(X, base + at.BLOCK + lane, before, flags, LANES + lane, noise, inject, i0, y_floor)
-        again = np.int32(0)
+        doubtful = np.int32(0)
         for lane in range(2 * LANES):
             # kept in 32 bits: a sum that widens would not be packed
-            again = np.int32(again + flags[lane])
-        fired = np.int32(0)
-        if again > 0:
+            doubtful = np.int32(doubtful + flags[lane])
+        if doubtful > 0:
             for place in range(2 * LANES):
                 if flags[place] != 0:
-                    q = base + place // LANES * at.BLOCK + place % LANES
-                    fired += _step_again(X, q, before, place, noise, noisy, inject, i0, y_floor)
-        return fired
+                    again[n] = base + place // LANES * at.BLOCK + place % LANES
+                    kept[3 * n] = before[place]
+                    kept[3 * n + 1] = before[2 * LANES + place]
+                    kept[3 * n + 2] = inject
+                    n += 1
+        return n
 
     return advance
-
-
-@kernel(inline=True)
-def _at_mid(X, q, field, decay, i0):
-    # mean, above the floor, of a current that has already decayed to its end; one at the floor is taken to start there
-    end = X[q + field * LANES]
-    half = real(0.5, i0)
-    return half * (end + end / max(X[q + decay * LANES], half)) - i0 if end > i0 else real(0.0, i0)
-
-
-@kernel(inline=True)
-def _crossing(y, after, threshold, start):
-    # where a parabola through both ends with slope ``start`` (per step) at the first meets the threshold, 0..1
-    tiny = real(1e-12, y)
-    linear = (threshold - y) / max(after - y, tiny)
-    s = (threshold - y) / max(start + (after - y - start) * linear, tiny)
-    return min(max(s, real(0.0, y)), real(1.0, y))
-
-
-@kernel
-def _step_again(X, q, before, place, noise, noisy, inject, i0, y_floor):
-    """Take one soma through its last step in sub-steps; returns 1 if it spiked, and resets it then.
-
-    The threshold crossing is interpolated, and the dead time runs from that instant, so that rates do not snap to the
-    grid.
-    """
-    zero = real(0.0, i0)
-    one = real(1.0, i0)
-    active = min(max(one - before[2 * LANES + place], zero), one)
-    i_nmda = _at_mid(X, q, at.NMDA, at.DECAY + at.NMDA, i0) * inject
-    i_other = _at_mid(X, q, at.AMPA, at.DECAY + at.AMPA, i0) - _at_mid(X, q, at.GABA_B, at.DECAY + at.GABA_B, i0)
-    i_other += X[q + at.I_DC * LANES]
-    i_out = _at_mid(X, q, at.I_AHP, at.AHP_DECAY, i0) + _at_mid(X, q, at.GABA_A, at.DECAY + at.GABA_A, i0) * inject
-    leak = X[q + at.I_TAU * LANES]
-    kick = zero
-    if noisy:
-        factor = (one + X[q + at.INPUT_NOISE * LANES]) * X[q + at.SLOW_INPUT * LANES]
-        i_nmda *= factor
-        i_other *= factor
-        leak *= X[q + at.SLOW_LEAK * LANES]
-        kick = X[q + at.MEMBRANE_KICK * LANES] * X[q + noise * LANES] * active
-    threshold = X[q + at.Y_THR * LANES]
-    y = before[place]
-    h = X[q + at.STEP_PER_CHARGE * LANES] * active
-    rest = one
-    for k in range(_MOST_SUBSTEPS):
-        net, slope, _, steep, x = net_current(
-            y, i_nmda, i_other, leak + i_out, X[q + at.I_GAIN * LANES], X[q + at.I_NMDA_THR * LANES],
-            X[q + at.FB_GAIN * LANES], X[q + at.FB_TH * LANES], X[q + at.FB_INV_NORM * LANES], i0,
-        )  # fmt: skip
-        # far from the sigmoid its argument may move up to where it bends
-        room = max(abs(x) - real(_SIGMOID, i0), real(_SMALL_REACH, i0))
-        pace = max(max(abs(net), abs(slope)) * real(1 / _SMALL_MOVE, i0), abs(net) * steep / room)
-        part = min(rest, one / max(h * pace, real(1e-9, i0))) if k < _MOST_SUBSTEPS - 1 else rest
-        after = max(y + _move(h * part, net, slope) + part * kick, y_floor)
-        if after >= threshold:
-            done = one - rest + part * _crossing(y, after, threshold, part * (h * net + kick))
-            when = (one - active) + active * done
-            X[q + at.I_AHP * LANES] += X[q + at.AHP_JUMP * LANES]
-            X[q + at.Y * LANES] = X[q + at.Y_RESET * LANES]
-            X[q + at.REFRACTORY * LANES] = X[q + at.T_REF * LANES] - one + when
-            X[q + at.SPIKE * LANES] = one
-            X[q + at.SPIKE_FRACTION * LANES] = when
-            return np.int32(1)
-        y = after
-        rest -= part
-        if rest <= zero:
-            break
-    X[q + at.Y * LANES] = y
-    return np.int32(0)
 
 
 advance_noisy = _make_advance(True)

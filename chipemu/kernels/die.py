@@ -20,6 +20,7 @@ from chipemu.kernels.layout import BLOCK, LANES, PULSES
 from chipemu.kernels.plastic import step_cell, step_code
 from chipemu.kernels.slow import move_slow
 from chipemu.kernels.store import CODE, read
+from chipemu.kernels.substep import BATCH, step_again
 from chipemu.kernels.team import list_fired, meet, merge_fired, place_of
 from chipemu.kernels.transit import LOST, delay_pulses, deliver_pulses, hold_back, steps_held
 
@@ -72,6 +73,9 @@ class Room(NamedTuple):
     work: np.ndarray  # (48) of the state's type
     before: np.ndarray  # (64) of the state's type
     flags: np.ndarray  # (32) int32
+    again: np.ndarray  # (n) int32, who takes a step again
+    kept: np.ndarray  # (3 n) of the state's type
+    batch: np.ndarray  # (240) of the state's type
 
 
 def room(X: np.ndarray) -> Room:
@@ -85,6 +89,9 @@ def room(X: np.ndarray) -> Room:
         np.ones(3 * LANES, X.dtype),
         np.empty(4 * LANES, X.dtype),
         np.empty(2 * LANES, np.int32),
+        np.empty(n_blocks * LANES, np.int32),
+        np.empty(3 * n_blocks * LANES, X.dtype),
+        np.empty(BATCH, X.dtype),
     )
 
 
@@ -226,7 +233,8 @@ def run_die(
     cursor = events.offset[run]
     recorded = 0
     noisy = clock.noise or slow.state.shape[1] > 0
-    inject = real(clock.inject, floor[0])
+    i0, low = floor[0], floor[1]
+    inject = real(clock.inject, i0)
     has = 0
     for b in range(features.size):
         has |= features[b]
@@ -273,20 +281,47 @@ def run_die(
         if has & SHAPED:
             for b in range(team.first, team.last):
                 if features[b] & SHAPED:
-                    shape_dendrites(X, b * BLOCK, floor[0])
+                    shape_dendrites(X, b * BLOCK, i0)
+        n_again = 0  # neurons that must take the step again
         for b in range(team.first, team.last, 2):
             # blocks of a pair agree in whether they are sensed
             acting = real(0.0, inject) if features[b] & SENSED else inject
+            pending[b] = 0
+            pending[b + 1] = 0
             if noisy:
-                spiked = advance_noisy(X, b * BLOCK, room.before, room.flags, step, acting, floor[0], floor[1])
+                n_again = advance_noisy(
+                    X,
+                    b * BLOCK,
+                    room.before,
+                    room.flags,
+                    room.again,
+                    room.kept,
+                    n_again,
+                    step,
+                    acting,
+                    floor[0],
+                    floor[1],
+                )
             else:
-                spiked = advance_quiet(X, b * BLOCK, room.before, room.flags, step, acting, floor[0], floor[1])
-            pending[b] = spiked
-            pending[b + 1] = spiked
+                n_again = advance_quiet(
+                    X,
+                    b * BLOCK,
+                    room.before,
+                    room.flags,
+                    room.again,
+                    room.kept,
+                    n_again,
+                    step,
+                    acting,
+                    floor[0],
+                    floor[1],
+                )
+        noise = at.NORMAL + 2 * (step & 3)
+        step_again(X, pending, room.again, room.kept, n_again, room.batch, noise, noisy, i0, low)
         if has & REGULATED:
             for b in range(team.first, team.last):
                 if features[b] & REGULATED:
-                    regulate(X, b * BLOCK, floor[0])
+                    regulate(X, b * BLOCK, i0)
         parity = 1 - (k & 1)
         list_fired(X, pending, team, parity)
         _count_spikes(team, parity, spikes.count[run])

@@ -21,6 +21,9 @@ Not modelled: the shape of the spike itself, the Early effect, moderate inversio
 from chipemu.kernels.elementary import exp
 from chipemu.kernels.jit import kernel, real
 
+SIGMOID = 3.0
+"""Where the positive feedback's sigmoid bends: at arguments below this size."""
+
 
 @kernel(inline=True)
 def net_current(y, i_nmda, i_other, i_out, i_gain, nmda_thr, fb_gain, fb_th, fb_inv_norm, i0):
@@ -56,3 +59,14 @@ def net_current(y, i_nmda, i_other, i_out, i_gain, nmda_thr, fb_gain, fb_th, fb_
         steep,
         x,
     )
+
+
+@kernel(inline=True)
+def move_exponentially(h, net, slope):
+    """Change of y in a step of ``h`` [1/pA]: h phi_1(h J) f with phi_1(z) = (e^z - 1) / z.
+
+    By the Pade form (0, 2) of phi_1: exact to z^2, never singular.
+    """
+    one = real(1.0, h)
+    z = h * slope
+    return h * net / (one + z * (z * real(1.0 / 12.0, h) - real(0.5, h)))

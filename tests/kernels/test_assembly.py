@@ -10,6 +10,7 @@ from chipemu.kernels.block import advance_noisy, advance_quiet, charge_synapses,
 from chipemu.kernels.dendrite import charge_dendrite, regulate, shape_dendrites
 from chipemu.kernels.jit import INTERPRETED
 from chipemu.kernels.slow import _draw as draw_flicker
+from chipemu.kernels.substep import substep
 
 ARITHMETIC = r"v(?:mul|add|sub|fn?m(?:add|sub)\d+)"
 has_avx2 = llvm.get_host_cpu_features().get("avx2", False)
@@ -17,10 +18,11 @@ REAL, INDEX, WORD = numba.float32, numba.int64, numba.uint64
 ARRAY, PLACES = numba.float32[::1], numba.int32[::1]
 # Kernel, its arguments, and the least number of packed operations, e.g. two exponentials of 20 operations and about 50
 # more in the dense pass; how many scalar ones may stand beside them: for the loop, or where two arrays might overlap
-# for the same loop unpacked, and in the dense pass for a soma that takes its step again (inlined by the compiler).
+# for the same loop unpacked.
 PASSES = [
-    (advance_noisy, (ARRAY, INDEX, ARRAY, numba.int32[::1], INDEX, REAL, REAL, REAL), 200, 500),
-    (advance_quiet, (ARRAY, INDEX, ARRAY, numba.int32[::1], INDEX, REAL, REAL, REAL), 180, 500),
+    (advance_noisy, (ARRAY, INDEX, ARRAY, PLACES, PLACES, ARRAY, INDEX, INDEX, REAL, REAL, REAL), 200, 200),
+    (advance_quiet, (ARRAY, INDEX, ARRAY, PLACES, PLACES, ARRAY, INDEX, INDEX, REAL, REAL, REAL), 180, 200),
+    (substep, (ARRAY, REAL, REAL, REAL), 80, 20),
     (charge_synapses, (ARRAY, ARRAY, PLACES, INDEX, ARRAY), 60, 30),
     (draw_noise, (ARRAY, INDEX, numba.uint32[::1], INDEX, WORD, WORD, WORD), 100, 200),
     (charge_dendrite, (ARRAY, INDEX, ARRAY, INDEX, INDEX), 120, 250),
