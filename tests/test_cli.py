@@ -324,6 +324,15 @@ def test_bias_is_shown_with_its_nearest_code(chipemu):
 # --- learn ----------------------------------------------------------------------------------------------------
 
 
+def test_words_of_a_hidden_layer_become_settings(asked, chipemu):
+    from chipemu.learning.settings import usual
+
+    assert chipemu("learn", "yinyang", "--hidden", "30", "--freeze-hidden", "--shuffle-feedback")[0] == 0
+    (settings,) = asked
+    assert (settings.hidden, settings.freeze_hidden, settings.shuffle_feedback) == (30, True, True)
+    assert (settings.budget, settings.schedule) == usual("yinyang", 30) != usual("yinyang")
+
+
 def test_words_become_settings(asked, chipemu):
     words = (
         "learn yinyang --where host --chips 2 --noise-seeds 3 --seed 4 --temperature 310K --split test "

@@ -10,7 +10,7 @@ from chipemu.errors import InputError
 from chipemu.learning.circuit import build_circuit
 from chipemu.learning.experiment import learn
 from chipemu.learning.hidden import HIDDEN, TRAINED, Hidden, feedback_signs, first_weights
-from chipemu.learning.lesson import TEACH, attend
+from chipemu.learning.lesson import TEACH, _lesson, attend
 from chipemu.learning.rules import ChipLearner
 from chipemu.learning.session import Session
 from chipemu.learning.settings import Settings, hidden_layer, usual, usual_controller
@@ -145,12 +145,28 @@ def test_a_die_learns_alike_alone_and_in_company():
         np.testing.assert_array_equal(held[0], together.emulator.weights()[name][0])
 
 
+def test_trains_of_a_source_interleave():
+    session, task = make_session(replace(LAYER, trains=4))
+    order = np.zeros((1, 1), np.int64)
+    lesson = _lesson(session, task.rates["train"], order, order, TEACH)
+    session.emulator.attend(lesson)
+    phase = lesson.due[0, : task.n_sources].reshape(-1, 4)
+    np.testing.assert_allclose((np.diff(phase, axis=1) % 1.0), 0.25)
+    assert len(np.unique(phase[:, 0])) == len(phase)
+
+
 def test_first_weights_are_alike_for_all_trains_of_a_source_and_aligned_if_asked():
     layer = replace(LAYER, aligned=3)
-    session, _ = make_session(layer)
+    session, task = make_session(layer)
     held = session.emulator.weights()
     table = session.circuit.weight_table(held[HIDDEN], HIDDEN)[0]
     np.testing.assert_array_equal(table[:, ::2], table[:, 1::2])
+    # the constant source, the last, cancels the mean input within its range and leaves a little less
+    mean = task.rates["train"].mean(0)[::2] / task.rates["train"][0, -1]
+    rest = table[:, ::2] @ mean
+    free = np.abs(table[:, -1]) < 15
+    assert free.any()
+    np.testing.assert_allclose(rest[free], -layer.sparsity, atol=0.51)
     outputs = session.circuit.weight_table(held[TRAINED])[0].reshape(3, 10, -1)
     signs = feedback_signs(layer, 3)
     assert set(np.unique(outputs * signs.T[:, None])) == {0, 3}
