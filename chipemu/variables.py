@@ -100,6 +100,7 @@ _RESULTS = (
     Variable("grid_x", ("grid_x",), "1", "real", "first coordinate of the plane"),
     Variable("grid_y", ("grid_y",), "1", "real", "second coordinate of the plane"),
     Variable("weight", (*_RUN, "post", "pre"), "1", "count", "trained signed weight: CAM words, code or float"),
+    Variable("feedback_compliance", _RUN, "1", "real", "part of the feedback that the outputs read, |J+ J Q| / |Q|"),
     Variable("weight_hidden", (*_RUN, "hidden", "source"), "1", "count", "trained signed weight of the hidden layer"),
     Variable("calibration_success", ("chip",), "1", "flag", "all calibrated quantities within tolerance"),
     Variable("confusion", (*_RUN, *_CLASSES), "1", "count", "presentations of a class by the class decided"),

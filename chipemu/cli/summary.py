@@ -61,6 +61,7 @@ def summary(result: xr.Dataset, settings: Settings, device: str, where: str, wal
         "accuracy_linear": _number(result, "accuracy_linear"),
         "accuracy_ann": _number(result, "accuracy_ann"),
         "accuracy_ann_hidden": _number(result, "accuracy_ann_hidden"),
+        "feedback_compliance": _median(result, "feedback_compliance") if settings.hidden else None,
         "accuracy_ideal": _number(result, "accuracy_ideal"),
         "accuracy_chance": _number(result, "accuracy_chance"),
         "target_error_hz": {side: float(result[f"target_error_{side}"].median()) for side in ("on", "off")},
@@ -92,7 +93,7 @@ def _power(result: xr.Dataset, settings: Settings) -> dict:
     dynamic = 1e6 * _median(result, "energy_per_inference") / _presentation(settings)
     return {
         "power_uW": {"static": static, "dynamic": dynamic, "total": static + dynamic},
-        "power_published_uW": _published_power(settings.task),
+        "power_published_uW": None if settings.hidden else _published_power(settings.task),  # of one layer
         "static_energy_per_inference_J": 1e-6 * static * _presentation(settings),
         "event_latency_s": event_latency(device),
     }

@@ -141,6 +141,27 @@ def _add_feedback(net: Network, hidden: Hidden, n_units: int, n_per_unit: int) -
                 net.project(pool, "hidden", receptor=receptor, pairs=ends, name=f"{pool} {receptor} hidden")
 
 
+def compliance(weights: np.ndarray, signs: np.ndarray) -> float:
+    """How well fixed feedback reaches what the outputs read: 1 if controlling the outputs takes no more than Q can do.
+
+    With J = d output / d hidden, the part of Q in the row space of J, |J^+ J Q| / |Q| (Meulemans et al. 2021, condition
+    2 of their theorem on feedback). J is taken to be the weights: all slopes are taken to be alike.
+
+    Parameters
+    ----------
+    weights : (unit, hidden neuron), sums over the output neurons of each unit
+    signs : (hidden neuron, unit), Q
+
+    Examples
+    --------
+    >>> q = np.array([[1, -1], [1, 1], [-1, 1], [-1, -1]])
+    >>> round(compliance(3.0 * q.T, q), 6), round(compliance(np.array([[1, 0, 1, 0], [0, 1, 0, 1]]), q), 6)
+    (1.0, 0.0)
+    """
+    reached = np.linalg.pinv(weights) @ weights @ signs
+    return float(np.linalg.norm(reached) / np.linalg.norm(signs))
+
+
 def first_weights(
     hidden: Hidden, circuit, rates: np.ndarray, code_max: int, generators: Sequence[np.random.Generator]
 ) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ from chipemu import Emulator, Network, load_device, map_network, sample_chip
 from chipemu.errors import InputError
 from chipemu.learning.circuit import build_circuit
 from chipemu.learning.experiment import learn
-from chipemu.learning.hidden import HIDDEN, TRAINED, Hidden, feedback_signs, first_weights
+from chipemu.learning.hidden import HIDDEN, TRAINED, Hidden, compliance, feedback_signs, first_weights
 from chipemu.learning.lesson import TEACH, _lesson, attend
 from chipemu.learning.rules import ChipLearner
 from chipemu.learning.session import Session
@@ -195,3 +195,11 @@ def test_result_holds_both_layers_and_a_frozen_one_keeps_its_first_weights():
 def test_a_hidden_layer_is_refused_where_it_cannot_learn(wrong, text):
     with pytest.raises(InputError, match=text):
         learn(Settings(**{"task": "yinyang", "chip_seeds": (1,), "hidden": 16, "budget": QUICK} | wrong))
+
+
+def test_compliance_is_one_for_aligned_weights_and_that_of_chance_for_random_ones():
+    rng = np.random.default_rng(0)
+    signs = feedback_signs(Hidden(120), 3)
+    assert compliance(rng.uniform(0.5, 2) * signs.T, signs) == pytest.approx(1)
+    drawn = [compliance(rng.normal(size=(3, 120)), signs) for _ in range(50)]
+    assert np.mean(drawn) == pytest.approx(np.sqrt(3 / 120), abs=0.02)  # 3 of 120 directions
