@@ -61,6 +61,7 @@ FACTORS = {
         Variable("where", ("where",), "", "text", "where learning happens: chip, host or oracle"),
         Variable("rule", ("rule",), "", "text", "plasticity rule"),
         Variable("without", ("without",), "", "text", "effects switched off, joined by +; none switches off nothing"),
+        Variable("hidden", ("hidden",), "1", "index", "hidden neurons"),
         Variable("levels", ("levels",), "1", "index", "weight levels"),
         Variable("mismatch_scale", ("mismatch_scale",), "1", "real", "factor on the standard deviation of mismatch"),
         Variable("noise_scale", ("noise_scale",), "1", "real", "factor on the amplitude of temporal noise"),
@@ -101,7 +102,9 @@ _RESULTS = (
     Variable("grid_y", ("grid_y",), "1", "real", "second coordinate of the plane"),
     Variable("weight", (*_RUN, "post", "pre"), "1", "count", "trained signed weight: CAM words, code or float"),
     Variable("feedback_compliance", _RUN, "1", "real", "part of the feedback that the outputs read, |J+ J Q| / |Q|"),
-    Variable("weight_hidden", (*_RUN, "hidden", "source"), "1", "count", "trained signed weight of the hidden layer"),
+    Variable(
+        "weight_hidden", (*_RUN, "hidden_neuron", "source"), "1", "count", "trained signed code of the hidden layer"
+    ),
     Variable("calibration_success", ("chip",), "1", "flag", "all calibrated quantities within tolerance"),
     Variable("confusion", (*_RUN, *_CLASSES), "1", "count", "presentations of a class by the class decided"),
     Variable("true_class", ("true_class",), "", "text", "class asked for"),

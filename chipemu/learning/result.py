@@ -149,7 +149,7 @@ def _hidden(settings: Settings, task: Task, session: Session, measured: Measured
     signs = feedback_signs(hidden_layer(settings), circuit.n_units)
     return {
         "feedback_compliance": _runs([compliance(unit, signs) for unit in units], settings),
-        "weight_hidden": ((*_RUN, "hidden", "source"), _by_run(table, settings)),
+        "weight_hidden": ((*_RUN, "hidden_neuron", "source"), _by_run(table, settings)),
         "accuracy_ann_hidden": ((), masked_accuracy(task, sees > 0, reads > 0)[settings.split]),
     }
 

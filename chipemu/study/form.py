@@ -20,6 +20,7 @@ FACTOR_ORDER = (
     "device",
     "where",
     "without",
+    "hidden",
     "levels",
     "mismatch_scale",
     "noise_scale",
@@ -153,6 +154,7 @@ _Device = Annotated[str, Field(max_length=500), AfterValidator(_known_device)]
 _Where = Literal["chip", "host"]
 _Without = Annotated[str, Field(max_length=500), AfterValidator(_known_effects)]
 _Levels = Annotated[int, Field(ge=3, le=65_535), AfterValidator(_odd)]
+_Hidden = Annotated[int, Field(ge=0, le=1000)]
 _Scale = Annotated[float, Field(ge=0, le=100)]
 _Time = Annotated[float, BeforeValidator(_quantity("s", 0.0))]
 _Temperature = Annotated[float, BeforeValidator(_quantity("K", 0.0))]
@@ -183,6 +185,7 @@ class Factors(_Table):
     device: _InHead = None
     where: _InHead = None
     without: Annotated[_Values[_Without], BeforeValidator(_each_as_list)] | None = None
+    hidden: _Values[_Hidden] | None = None
     levels: _Values[_Levels] | None = None
     mismatch_scale: _Values[_Scale] | None = None
     noise_scale: _Values[_Scale] | None = None

@@ -140,7 +140,7 @@ def ideal_units(study: Study) -> list[Unit]:
     """Return the ideal device beside the points: trained at the host with the same task, budget and target rate.
 
     Its dies are all alike, so one is enough; it depends on few factors, so it is run once for all points that share
-    them.
+    them. None stands beside points with a hidden layer.
 
     Parameters
     ----------
@@ -151,13 +151,18 @@ def ideal_units(study: Study) -> list[Unit]:
     list of Unit
     """
     found: dict[FrozenMap, Unit] = {}
-    for point in points(study):
+    for point in filter(has_ideal, points(study)):
         key = ideal_key(point)
         if key not in found:
             values = FrozenMap({**key, "device": _IDEAL_DEVICE, "where": "host"})
             ideal = replace(point, index=len(found), values=values, factors=FrozenMap(), chip_seeds=(0,))
             found[key] = Unit(f"ideal-{len(found):05d}.h5", ideal, ideal=True)
     return list(found.values())
+
+
+def has_ideal(point: PointSettings) -> bool:
+    """Whether the ideal device can stand beside a point: it learns at a host, which trains one layer."""
+    return not point.values.get("hidden", 0)
 
 
 def ideal_key(point: PointSettings) -> FrozenMap:

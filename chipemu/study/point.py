@@ -17,7 +17,7 @@ _SCALED = {"mismatch_scale": "mismatch", "noise_scale": "noise"}
 # Counts of the budget that a study may set.
 _COUNTS = ("presentations", "checkpoints", "validation", "finalists", "average")
 # Factors that are settings of the same name.
-_AS_GIVEN = ("mismatch_model", "corner", "temperature", "age", "eta", "levels")
+_AS_GIVEN = ("mismatch_model", "corner", "temperature", "age", "eta", "levels", "hidden")
 
 
 def run_point(point: PointSettings) -> xr.Dataset:
@@ -90,7 +90,7 @@ def experiment(point: PointSettings) -> Settings:
 
 def _length(point: PointSettings) -> dict:
     """Budget and schedule of an experiment; what the study leaves open stays as usual for the task."""
-    budget, schedule = usual(point.task)
+    budget, schedule = usual(point.task, point.values.get("hidden", 0))
     given = point.budget
     counts = {name: given[name] for name in _COUNTS if name in given}
     phases = {"decide": given["window"]} if "window" in given else {}

@@ -11,7 +11,7 @@ import xarray as xr
 
 from chipemu import storage, variables
 from chipemu.errors import InputError
-from chipemu.study.plan import Unit, ideal_key, ideal_units, point_units, points
+from chipemu.study.plan import Unit, has_ideal, ideal_key, ideal_units, point_units, points
 from chipemu.study.schema import Study
 
 # What stands for "no value" in the rows of a failed run. Numbers that may be missing are NaN.
@@ -161,7 +161,7 @@ def consolidate(study: Study, shards: dict[str, xr.Dataset]) -> xr.Dataset:
     level = []
     for point in points(study):
         whole = join([shards[unit.shard] for unit in point_units(point)], "chip")
-        accuracy = float(ideal[ideal_key(point)].get(f"accuracy_{study.split}", xr.DataArray(np.nan)).median())
+        accuracy = _ideal_accuracy(ideal[ideal_key(point)], study.split) if has_ideal(point) else np.nan
         axes = tuple(study.factors)
         level.append(whole.assign(accuracy_ideal=(axes, np.full((1,) * len(axes), accuracy))))
     attributes = _attributes(level)
@@ -173,6 +173,10 @@ def consolidate(study: Study, shards: dict[str, xr.Dataset]) -> xr.Dataset:
         attributes["ideal_failed"] = failure[0]
     dataset = _grid(study, [part.drop_vars(left_out, errors="ignore") for part in level])
     return variables.label(dataset.drop_attrs(deep=False).assign_attrs(attributes, study_toml=study.text))
+
+
+def _ideal_accuracy(shard: xr.Dataset, split: str) -> float:
+    return float(shard.get(f"accuracy_{split}", xr.DataArray(np.nan)).median())
 
 
 def _attributes(level: list[xr.Dataset]) -> dict[str, object]:

@@ -39,6 +39,7 @@ def test_point_without_factors_is_the_usual_experiment():
         ('without = "none"', {}),
         ('without = "noise+calibration"', {"without": ("noise", "calibration")}),
         ("levels = 7", {"levels": 7}),
+        ("hidden = 30", {"hidden": 30, "budget": usual("binary", 30)[0], "schedule": usual("binary", 30)[1]}),
         ("mismatch_scale = 2", {"scale": {"mismatch": 2.0}}),
         ("noise_scale = 0.5", {"scale": {"noise": 0.5}}),
         ('temperature = "310 K"', {"temperature": 310.0}),

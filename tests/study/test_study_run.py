@@ -318,6 +318,21 @@ def test_ideal_device_is_run_once_for_points_that_share_it(tmp_path):
     assert len(calls) == 2
 
 
+def test_no_ideal_device_stands_beside_a_hidden_layer(tmp_path):
+    study = parse_study(TEXT.replace('"ideal"', '"dynapse1"') + "hidden = [0, 30]\n")
+    calls = []
+
+    def measured(settings):
+        calls.append(settings)
+        result = fake_point(settings)
+        return result.assign(accuracy_validation=(RUN, np.full((1, 2), 0.5))) if settings.device == "ideal" else result
+
+    dataset = storage.load(_run(tmp_path / "hidden", measured, study=study))
+    assert sum(call.device == "ideal" for call in calls) == 1
+    np.testing.assert_array_equal(dataset["accuracy_ideal"].sel(hidden=0).values.ravel(), 0.5)
+    assert dataset["accuracy_ideal"].sel(hidden=30).isnull().all()
+
+
 def test_ideal_device_that_fails_costs_its_column_and_says_so(tmp_path):
     def fail(settings):
         if settings.device == "ideal":
