@@ -58,7 +58,8 @@ def device_text(device: DeviceSpec) -> str:
     if device.latches:
         lines += ["", "latches (names published, circuits not: what they do is a modelling choice)"]
         lines += [line for latch in device.latches.values() for line in _latch_rows(latch)]
-    lines += ["", f"weights: {device.weights};  local signals: {', '.join(device.signals) or 'none'}"]
+    signals = _wrap(f"local signals: {', '.join(device.signals) or 'none'}", f"weights: {device.weights};  ")
+    lines += ["", *signals]
     lines += ["not modelled:", *(line for item in device.not_modelled for line in _wrap(item, "  - "))]
     lines += ["sources:", *(line for key, text in device.references.items() for line in _wrap(f"{key}: {text}"))]
     return "\n".join(lines)

@@ -101,7 +101,7 @@ CASES = [
     Case("plastic-extends-path", "devices", edit(PLASTIC, '"dynapse1"', '"../dynapse1"'), ("extends", "devices/")),
     Case("plastic-extends-unknown", "devices", edit(PLASTIC, '"dynapse1"', '"dynaps"'), ("'dynaps'", "dynapse1")),
     Case("plastic-bad-receptor", "devices", edit(PLASTIC, '"gaba_b"', '"glycine"'), ("plastic.negative", "'gaba_b'")),
-    Case("plastic-bad-signal", "devices", edit(PLASTIC, '"learn_enable"', '"learn"'), ("signals.2", "'learn_enable'")),
+    Case("plastic-bad-signal", "devices", edit(PLASTIC, '"learn_enable"', '"learn"'), ("signals.2", "learn_enable")),
     point("wrong-type", '"5 pA"', "5", "biases.IF_TAU1_N", "5 has no unit", "allowed 0 A to 24 uA"),
     point("missing-bias", TAU1, "", "biases.IF_TAU1_N", "missing", "current"),
     point("unknown-bias", "IF_TAU1_N   ", "IF_TAU_N   ", "biases.IF_TAU_N", "nearest: IF_TAU1_N"),
