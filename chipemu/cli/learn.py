@@ -143,6 +143,9 @@ def learn(
         str | None, Option(metavar="R", help="silence neurons that fire by themselves above this rate, e.g. 60Hz")
     ] = None,
     hidden: Annotated[int, Option(metavar="N", min=0, max=1000, help="trained hidden neurons, e.g. 120")] = 0,
+    mirror_feedback: Annotated[
+        bool, Option("--mirror-feedback", help="hidden feedback follows the outputs' codes, rewritten by the host")
+    ] = False,
     freeze_hidden: Annotated[
         bool, Option("--freeze-hidden", help="ablation: the hidden layer keeps its random first weights")
     ] = False,
@@ -191,6 +194,7 @@ def learn(
         permute_labels=permute_labels,
         inject=not no_inject,
         hidden=hidden,
+        mirror_feedback=mirror_feedback,
         freeze_hidden=freeze_hidden,
         shuffle_feedback=shuffle_feedback,
         regions=_GRID if regions else 0,

@@ -50,13 +50,13 @@ class Controller:
 
 @dataclass(frozen=True, eq=False)
 class Circuit:
-    """A task's network with the names of its parts; ``n_trains`` inputs side by side carry one source."""
+    """A task's network with the names of its parts, and the recipe of its hidden layer if there is one."""
 
     network: Network
     n_inputs: int
     n_units: int
     n_per_unit: int
-    n_trains: int = 1
+    hidden: Hidden | None = None
 
     @property
     def n_outputs(self) -> int:
@@ -71,12 +71,17 @@ class Circuit:
     @property
     def trained(self) -> tuple[Projection, ...]:
         """Trained projections: to the outputs, and to the hidden layer if there is one."""
-        return tuple(p for p in self.network.projections if p.trained)
+        return tuple(p for p in self.network.projections if p.name in (TRAINED, HIDDEN))
+
+    @property
+    def n_trains(self) -> int:
+        """Inputs side by side that carry one source."""
+        return self.hidden.trains if self.hidden else 1
 
     @property
     def has_hidden(self) -> bool:
         """Whether a hidden layer stands between inputs and outputs."""
-        return any(p.name == HIDDEN for p in self.trained)
+        return self.hidden is not None
 
     @property
     def pairs(self) -> np.ndarray:
@@ -151,4 +156,4 @@ def build_circuit(
     net.project(
         negative, outputs, receptor="gaba_a", words=controller.feedback_words, pairs="one", name="lower outputs"
     )
-    return Circuit(net, task.n_sources, n_units, k, hidden.trains if hidden else 1)
+    return Circuit(net, task.n_sources, n_units, k, hidden)

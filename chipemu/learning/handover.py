@@ -4,7 +4,7 @@ import numpy as np
 
 from chipemu import storage
 from chipemu.errors import InputError
-from chipemu.learning.hidden import HIDDEN, TRAINED
+from chipemu.learning.hidden import HIDDEN, TRAINED, feedback_words, mirrored_feedback, read_by_units
 from chipemu.learning.session import Session
 from chipemu.tasks import Task
 from chipemu.weight_memory import TrainedImage
@@ -60,6 +60,8 @@ def read_image(path: str, task: Task, session: Session) -> TrainedImage:
         flat = circuit.flat_weights(table.values[chip, noise], projection.name)
         _check_range(flat, path, session)
         image[projection.name] = np.tile(flat, (session.n_runs, 1))
+    if circuit.has_hidden:
+        image |= feedback_words(circuit, mirrored_feedback(circuit.hidden, read_by_units(circuit, image)))
     return TrainedImage(image, None)
 
 

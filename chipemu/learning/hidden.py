@@ -1,20 +1,22 @@
 """A hidden layer under direct feedback: its wiring, its first weights, and how it learns.
 
 Every hidden unit is one neuron with plastic synapses from the inputs.  Controllers of the outputs reach it directly,
-through fixed random signs Q of one for each class:
+through CAM words Q from one pair of each class:
 
-    Q = +1    positive controller -> NMDA,      negative controller -> GABA_A
-    Q = -1    negative controller -> NMDA,      positive controller -> GABA_A
+    Q > 0    Q words    positive controller -> NMDA,      negative controller -> GABA_A
+    Q < 0   -Q words    negative controller -> NMDA,      positive controller -> GABA_A
 
 so that its feedback current is sum over classes of Q times the error of one output neuron, and its synapses follow the
-rule of all others, w <- w + eta I_fb at a presynaptic spike (direct feedback alignment: Nokland 2016; with controllers:
-Meulemans et al. 2021).  The current is apical: sensed by the synapses and kept from the soma.  Injected, it would let
+rule of all others, w <- w + eta I_fb at a presynaptic spike (deep feedback control: Meulemans et al. 2021).  Q begins
+as random signs.  Fixed, that is direct feedback alignment (Nokland 2016).  Mirrored, a host that reads the codes of the
+outputs at a checkpoint anyhow rewrites Q in proportion to them: updates stay local, the way of the feedback does not.
+The current is apical: sensed by the synapses and kept from the soma.  Injected, it would let
 hidden activity carry the label while the outputs learn, and features would be others at the test.
 
 A synapse learns only while its neuron has spiked of late, which stands in for the slope of its transfer function.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +27,7 @@ from chipemu.network import Network, Population
 from chipemu.tasks.task import Task
 
 TRAINED, HIDDEN = "weights", "hidden weights"
+FEEDBACK = {"positive": "positive teach hidden", "negative": "negative teach hidden"}
 SIGNALS = ("apical_current", "recent_activity")
 _APICAL = "apical"
 
@@ -40,14 +43,15 @@ class Hidden:
         synapse for each
     fan_in : most hidden neurons that an output neuron reads, at random
     share : part of the hidden layer that it reads
-    pairs_per_class : controller pairs of a class that teach a hidden neuron
     taught_classes : classes that teach a hidden neuron, chosen at random; None is all
+    mirrored : whether a host rewrites the feedback at every checkpoint after what the outputs have learned
+    words : CAM words of a typical mirrored feedback
+    most_words : most of them
     eta : learning rate beside that of the outputs
     active : adaptation current above the floor from which a synapse learns [A]; below 0 it always does
     spread : largest first code of a hidden synapse, drawn evenly between it and its negative
     sparsity : first code of the constant source, below what cancels the mean input: about as many neurons are active
         in every presentation, and no neuron in none or all
-    aligned : first code of an output synapse, with the sign of Q; 0 starts from nothing
     point : operating point
     seed : of wiring and signs, which are one for all dies
     """
@@ -56,13 +60,14 @@ class Hidden:
     trains: int = 1
     fan_in: int = 60
     share: float = 0.5
-    pairs_per_class: int = 1
     taught_classes: int | None = None
+    mirrored: bool = False
+    words: float = 2.0
+    most_words: int = 6
     eta: float = 0.005
     active: float = 0.02e-12
     spread: int = 15
     sparsity: float = 2.5
-    aligned: int = 0
     point: str = "hidden"
     seed: int = 0
 
@@ -128,20 +133,59 @@ def add_hidden(net: Network, task: Task, hidden: Hidden, store: str, n_per_unit:
 
 def _add_feedback(net: Network, hidden: Hidden, n_units: int, n_per_unit: int) -> None:
     rng = np.random.default_rng([hidden.seed, 2])
-    signs = feedback_signs(hidden, n_units)
-    neuron, unit = np.nonzero(np.repeat(signs[:, :, None], hidden.pairs_per_class, axis=2).any(axis=2))
-    first = rng.integers(n_per_unit, size=len(neuron))
-    for_pair = (first[:, None] + np.arange(hidden.pairs_per_class)) % n_per_unit
-    pair = (unit[:, None] * n_per_unit + for_pair).ravel()
-    neuron, sign = (np.repeat(values, hidden.pairs_per_class) for values in (neuron, signs[neuron, unit]))
-    for pool, raising in (("positive", 1), ("negative", -1)):
-        for receptor, chosen in (("nmda", sign == raising), ("gaba_a", sign == -raising)):
-            if chosen.any():
-                ends = np.stack([pair[chosen], neuron[chosen]], axis=1)
-                net.project(pool, "hidden", receptor=receptor, pairs=ends, name=f"{pool} {receptor} hidden")
+    neuron, unit = np.nonzero(feedback_signs(hidden, n_units))
+    ends = np.stack([unit * n_per_unit + rng.integers(n_per_unit, size=len(neuron)), neuron], axis=1)
+    for pool, name in FEEDBACK.items():
+        net.project_signed(pool, "hidden", positive="nmda", negative="gaba_a", pairs=ends, name=name)
 
 
-def compliance(weights: np.ndarray, signs: np.ndarray) -> float:
+def feedback_words(circuit, q: np.ndarray) -> dict[str, np.ndarray]:
+    """Signed words of the feedback, (run, pair) of either pool of controllers.
+
+    Parameters
+    ----------
+    circuit : `chipemu.learning.circuit.Circuit` with a hidden layer
+    q : (run, hidden neuron, unit) int
+    """
+    pair, neuron = circuit.network[FEEDBACK["positive"]].pairs.T
+    words = q[:, neuron, pair // circuit.n_per_unit]
+    return {FEEDBACK["positive"]: words, FEEDBACK["negative"]: -words}
+
+
+def held_feedback(circuit, weights: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Q that dies hold, (run, hidden neuron, unit), of their weights (run, pair) by projection."""
+    table = circuit.weight_table(weights[FEEDBACK["positive"]], FEEDBACK["positive"])
+    return table.reshape(*table.shape[:2], circuit.n_units, circuit.n_per_unit).sum(3)
+
+
+def read_by_units(circuit, weights: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Mean code with which the output neurons of each unit read a hidden neuron, (run, hidden neuron, unit)."""
+    pairs = circuit.pairs
+    readers = np.zeros((circuit.n_units, circuit.network["hidden"].n))
+    np.add.at(readers, (pairs[:, 1] // circuit.n_per_unit, pairs[:, 0]), 1)
+    table = circuit.weight_table(weights[TRAINED])
+    units = table.reshape(len(table), circuit.n_units, circuit.n_per_unit, -1).sum(2)
+    return (units / np.maximum(readers, 1)).transpose(0, 2, 1)
+
+
+def mirrored_feedback(hidden: Hidden, read: np.ndarray) -> np.ndarray:
+    """Q after what the outputs read, in whole words.
+
+    Parameters
+    ----------
+    read : (run, hidden neuron, unit), see :func:`read_by_units`
+
+    Examples
+    --------
+    >>> mirrored_feedback(Hidden(2), np.array([[[3.0, -3.0], [0.0, 15.0]]])).tolist()
+    [[[1, -1], [0, 4]]]
+    """
+    typical = np.sqrt(np.mean(read**2, axis=(1, 2), keepdims=True))
+    words = np.rint(hidden.words * read / np.maximum(typical, 1e-9))
+    return np.clip(words, -hidden.most_words, hidden.most_words).astype(np.int64)
+
+
+def compliance(read: np.ndarray, q: np.ndarray) -> float:
     """How well fixed feedback reaches what the outputs read: 1 if controlling the outputs takes no more than Q can do.
 
     With J = d output / d hidden, the part of Q in the row space of J, |J^+ J Q| / |Q| (Meulemans et al. 2021, condition
@@ -149,17 +193,17 @@ def compliance(weights: np.ndarray, signs: np.ndarray) -> float:
 
     Parameters
     ----------
-    weights : (unit, hidden neuron), sums over the output neurons of each unit
-    signs : (hidden neuron, unit), Q
+    read : (hidden neuron, unit), see :func:`read_by_units`
+    q : (hidden neuron, unit)
 
     Examples
     --------
     >>> q = np.array([[1, -1], [1, 1], [-1, 1], [-1, -1]])
-    >>> round(compliance(3.0 * q.T, q), 6), round(compliance(np.array([[1, 0, 1, 0], [0, 1, 0, 1]]), q), 6)
+    >>> round(compliance(3.0 * q, q), 6), round(compliance(np.array([[1, 0], [0, 1], [1, 0], [0, 1]]), q), 6)
     (1.0, 0.0)
     """
-    reached = np.linalg.pinv(weights) @ weights @ signs
-    return float(np.linalg.norm(reached) / np.linalg.norm(signs))
+    reached = np.linalg.pinv(read.T) @ read.T @ q
+    return float(np.linalg.norm(reached) / max(np.linalg.norm(q), 1e-9))
 
 
 def first_weights(
@@ -168,7 +212,7 @@ def first_weights(
     """What every run begins with, (run, pair) of each trained projection.
 
     Hidden codes are random, one draw for all trains of a source, and those of the constant source, the last, cancel the
-    mean input; those of the outputs have the sign of the feedback, or are 0.
+    mean input; outputs begin with nothing, and feedback with its random signs.
 
     Parameters
     ----------
@@ -177,7 +221,7 @@ def first_weights(
     code_max : largest code
     generators : one for each run
     """
-    outputs, layer = circuit.pairs, circuit.network[HIDDEN].pairs
+    layer = circuit.network[HIDDEN].pairs
     mean = rates.mean(0)[:: hidden.trains]
     sees = circuit.weight_table(np.ones((1, len(layer)), np.int64), HIDDEN)[0][:, :: hidden.trains]
     drawn = []
@@ -185,8 +229,9 @@ def first_weights(
         codes = sees * rng.integers(-hidden.spread, hidden.spread + 1, sees.shape)
         codes[:, -1] = np.rint(-codes[:, :-1] @ mean[:-1] / mean[-1] - hidden.sparsity)
         drawn.append(np.clip(codes, -code_max, code_max))
-    signs = feedback_signs(hidden, circuit.n_units)[outputs[:, 0], outputs[:, 1] // circuit.n_per_unit]
+    signs = np.tile(feedback_signs(hidden, circuit.n_units), (len(generators), 1, 1))
     return {
-        TRAINED: np.tile(hidden.aligned * signs, (len(generators), 1)),
+        TRAINED: np.zeros((len(generators), len(circuit.pairs)), np.int64),
         HIDDEN: np.stack(drawn)[:, layer[:, 1], layer[:, 0] // hidden.trains],
+        **feedback_words(circuit, signs),
     }

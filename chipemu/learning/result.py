@@ -10,9 +10,9 @@ from chipemu.baselines import stored
 from chipemu.calibration import Calibration
 from chipemu.learning.circuit import TRAINED
 from chipemu.learning.evaluate import Evaluation
-from chipemu.learning.hidden import HIDDEN, compliance, feedback_signs
+from chipemu.learning.hidden import HIDDEN, compliance, held_feedback, read_by_units
 from chipemu.learning.session import Session
-from chipemu.learning.settings import Settings, hidden_layer
+from chipemu.learning.settings import Settings
 from chipemu.learning.train import Training
 from chipemu.ledger import Ledger
 from chipemu.masked_network import masked_accuracy
@@ -144,11 +144,9 @@ def _hidden(settings: Settings, task: Task, session: Session, measured: Measured
     sees, reads = (
         circuit.weight_table(np.ones((1, len(circuit.network[name]))), name)[0] for name in (HIDDEN, TRAINED)
     )
-    outputs = circuit.weight_table(measured.weights[TRAINED])
-    units = outputs.reshape(len(outputs), circuit.n_units, circuit.n_per_unit, -1).sum(2)
-    signs = feedback_signs(hidden_layer(settings), circuit.n_units)
+    read, q = read_by_units(circuit, measured.weights), held_feedback(circuit, measured.weights)
     return {
-        "feedback_compliance": _runs([compliance(unit, signs) for unit in units], settings),
+        "feedback_compliance": _runs([compliance(*run) for run in zip(read, q, strict=True)], settings),
         "weight_hidden": ((*_RUN, "hidden_neuron", "source"), _by_run(table, settings)),
         "accuracy_ann_hidden": ((), masked_accuracy(task, sees > 0, reads > 0)[settings.split]),
     }

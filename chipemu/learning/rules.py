@@ -13,6 +13,7 @@ from chipemu.errors import InputError
 from chipemu.kernels.die import Events
 from chipemu.kernels.traces import feedback_products
 from chipemu.learning.circuit import TRAINED
+from chipemu.learning.hidden import feedback_words, mirrored_feedback, read_by_units
 from chipemu.learning.session import Session
 from chipemu.ledger import Ledger
 from chipemu.parameters import nominal_charge, nominal_decay
@@ -103,6 +104,15 @@ class ChipLearner:
         emulator = self.session.emulator
         emulator.ledger += Ledger(code_reads=np.ones(emulator.n_runs, np.int64))
         return emulator.store()
+
+    def mirror(self, image: TrainedImage) -> None:
+        """Rewrite the feedback of a hidden layer after codes that were read out: a host operation and an upload."""
+        circuit, emulator = self.session.circuit, self.session.emulator
+        if not circuit.has_hidden or not circuit.hidden.mirrored:
+            return
+        q = mirrored_feedback(circuit.hidden, read_by_units(circuit, image.weights))
+        emulator.ledger += Ledger(host_operations=np.ones(emulator.n_runs, np.int64))
+        emulator.upload({**image.weights, **feedback_words(circuit, q)})
 
     def mean(self, images: Sequence[TrainedImage]) -> TrainedImage:
         """The mean of codes that were read out, rounded to whole ones."""

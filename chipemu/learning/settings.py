@@ -95,6 +95,7 @@ class Settings:
     inject : False senses the feedback current without injecting it into the somata
     hidden : hidden neurons; 0 for one layer
     layer : recipe of the hidden layer, whose number of neurons is ``hidden``; None takes the usual one of the task
+    mirror_feedback : the host rewrites hidden feedback at checkpoints after what the outputs have learned
     freeze_hidden : ablation: the hidden synapses keep their first codes
     shuffle_feedback : ablation: the feedback of every hidden neuron gets a random sign at every taught presentation
     mapping : name or path of a saved placement; None places anew
@@ -133,6 +134,7 @@ class Settings:
     inject: bool = True
     hidden: int = 0
     layer: Hidden | None = None
+    mirror_feedback: bool = False
     freeze_hidden: bool = False
     shuffle_feedback: bool = False
     mapping: str | None = None
@@ -214,9 +216,12 @@ def hidden_layer(settings: Settings) -> Hidden | None:
         If an ablation of a hidden layer is asked for without one.
     """
     if settings.hidden:
-        return replace(settings.layer or LAYERS.get(settings.task, Hidden(0)), neurons=settings.hidden)
-    if settings.freeze_hidden or settings.shuffle_feedback:
-        raise InputError("freezing a hidden layer, or shuffling its feedback, needs one: give --hidden, e.g. 120")
+        layer = settings.layer or LAYERS.get(settings.task, Hidden(0))
+        return replace(layer, neurons=settings.hidden, mirrored=layer.mirrored or settings.mirror_feedback)
+    if settings.freeze_hidden or settings.shuffle_feedback or settings.mirror_feedback:
+        raise InputError(
+            "freezing a hidden layer, and shuffling or mirroring its feedback, needs one: give --hidden, e.g. 120"
+        )
     return None
 
 

@@ -171,6 +171,8 @@ def train(session: Session, learner: ChipLearner | HostLearner, rates, labels, b
         charge[:, c] = (session.emulator.ledger.control_charge_C - before) / stretch
         history[:, c] = accuracy(session, x, y)
         images.append(learner.store())
+        if isinstance(learner, ChipLearner):
+            learner.mirror(images[-1])
     candidates = _finalists(images, history, budget.finalists)
     if budget.average:
         candidates.append(learner.mean(images[-budget.average :]))

@@ -9,7 +9,17 @@ from chipemu import Emulator, Network, load_device, map_network, sample_chip
 from chipemu.errors import InputError
 from chipemu.learning.circuit import build_circuit
 from chipemu.learning.experiment import learn
-from chipemu.learning.hidden import HIDDEN, TRAINED, Hidden, compliance, feedback_signs, first_weights
+from chipemu.learning.hidden import (
+    FEEDBACK,
+    HIDDEN,
+    TRAINED,
+    Hidden,
+    compliance,
+    feedback_signs,
+    first_weights,
+    held_feedback,
+    read_by_units,
+)
 from chipemu.learning.lesson import TEACH, _lesson, attend
 from chipemu.learning.rules import ChipLearner
 from chipemu.learning.session import Session
@@ -48,13 +58,31 @@ def change(session, task, eta, n=6):
 
 def test_each_class_teaches_a_neuron_through_one_pair_with_the_sign_of_q():
     session, _ = make_session()
-    network, signs = session.circuit.network, feedback_signs(LAYER, 3)
-    found = np.zeros((2, *signs.shape), int)
-    for pool, raising in (("positive", 1), ("negative", -1)):
-        for receptor, sign in (("nmda", raising), ("gaba_a", -raising)):
-            pair, neuron = network[f"{pool} {receptor} hidden"].pairs.T
-            found[int(raising < 0), neuron, pair // 10] += sign
-    np.testing.assert_array_equal(found, [signs, signs])
+    held, signs = session.emulator.weights(), feedback_signs(LAYER, 3)
+    np.testing.assert_array_equal(held_feedback(session.circuit, held)[0], signs)
+    raising, lowering = (session.circuit.network[name] for name in FEEDBACK.values())
+    assert (raising.positive, raising.negative) == (lowering.positive, lowering.negative) == ("nmda", "gaba_a")
+    np.testing.assert_array_equal(raising.pairs, lowering.pairs)
+    np.testing.assert_array_equal(held[FEEDBACK["positive"]], -held[FEEDBACK["negative"]])
+
+
+def test_mirrored_feedback_follows_what_the_outputs_read_and_fixed_does_not():
+    for mirrored in (True, False):
+        session, _ = make_session(replace(LAYER, mirrored=mirrored), chip_seeds=(1, 2))
+        circuit, emulator = session.circuit, session.emulator
+        learner = ChipLearner(session, 0.0)
+        codes = np.random.default_rng(0).integers(-15, 16, (2, len(circuit.pairs)))
+        emulator.upload({**emulator.weights(), TRAINED: codes})
+        before = held_feedback(circuit, emulator.weights())
+        learner.mirror(learner.store())
+        after, read = held_feedback(circuit, emulator.weights()), read_by_units(circuit, emulator.weights())
+        np.testing.assert_array_equal(emulator.weights()[TRAINED], codes)
+        if not mirrored:
+            np.testing.assert_array_equal(after, before)
+            continue
+        assert all(np.corrcoef(q.ravel(), r.ravel())[0, 1] > 0.95 for q, r in zip(after, read, strict=True))
+        assert all(compliance(r, q) > 0.9 for q, r in zip(after, read, strict=True))
+        assert np.abs(after).max() <= LAYER.most_words
 
 
 def test_few_classes_may_teach_a_neuron():
@@ -155,8 +183,8 @@ def test_trains_of_a_source_interleave():
     assert len(np.unique(phase[:, 0])) == len(phase)
 
 
-def test_first_weights_are_alike_for_all_trains_of_a_source_and_aligned_if_asked():
-    layer = replace(LAYER, aligned=3)
+def test_first_weights_are_alike_for_all_trains_of_a_source():
+    layer = LAYER
     session, task = make_session(layer)
     held = session.emulator.weights()
     table = session.circuit.weight_table(held[HIDDEN], HIDDEN)[0]
@@ -167,15 +195,13 @@ def test_first_weights_are_alike_for_all_trains_of_a_source_and_aligned_if_asked
     free = np.abs(table[:, -1]) < 15
     assert free.any()
     np.testing.assert_allclose(rest[free], -layer.sparsity, atol=0.51)
-    outputs = session.circuit.weight_table(held[TRAINED])[0].reshape(3, 10, -1)
-    signs = feedback_signs(layer, 3)
-    assert set(np.unique(outputs * signs.T[:, None])) == {0, 3}
+    assert (held[TRAINED] == 0).all()
 
 
 def test_result_holds_both_layers_and_a_frozen_one_keeps_its_first_weights():
     settings = Settings("yinyang", chip_seeds=(1,), without=("calibration",), hidden=16, budget=QUICK, eta=5.0)
     trained, frozen = learn(settings), learn(replace(settings, freeze_hidden=True))
-    assert trained["weight_hidden"].dims == ("chip", "noise", "hidden", "source")
+    assert trained["weight_hidden"].dims == ("chip", "noise", "hidden_neuron", "source")
     assert trained["weight"].sizes["pre"] == 16
     table = frozen["weight_hidden"].values[0, 0]
     trains = hidden_layer(settings).trains
@@ -200,6 +226,6 @@ def test_a_hidden_layer_is_refused_where_it_cannot_learn(wrong, text):
 def test_compliance_is_one_for_aligned_weights_and_that_of_chance_for_random_ones():
     rng = np.random.default_rng(0)
     signs = feedback_signs(Hidden(120), 3)
-    assert compliance(rng.uniform(0.5, 2) * signs.T, signs) == pytest.approx(1)
-    drawn = [compliance(rng.normal(size=(3, 120)), signs) for _ in range(50)]
+    assert compliance(rng.uniform(0.5, 2) * signs, signs) == pytest.approx(1)
+    drawn = [compliance(rng.normal(size=(120, 3)), signs) for _ in range(50)]
     assert np.mean(drawn) == pytest.approx(np.sqrt(3 / 120), abs=0.02)  # 3 of 120 directions
