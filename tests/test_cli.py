@@ -47,6 +47,10 @@ def fake_result(settings) -> xr.Dataset:
     arrays |= {"ledger_uploads": (runs, np.full(shape, 7)), "ledger_chip_time_s": (runs, np.full(shape, 2.0))}
     arrays["validation_history"] = ((*runs, "checkpoint"), np.repeat(drawn[..., None], 2, axis=-1))
     arrays["calibration_success"] = ("chip", np.ones(shape[0], bool))
+    if settings.regions:
+        plane = np.arange(4).reshape(2, 2) - 1
+        arrays["region"] = ((*runs, "grid_y", "grid_x"), np.tile(plane, (*shape, 1, 1)))
+        arrays["region_true"] = (("grid_y", "grid_x"), plane)
     arrays |= {"accuracy_linear": 0.64, "accuracy_ann": 0.98, "accuracy_chance": 1 / 3}
     origin = storage.provenance(
         device="ideal", device_hash="", operating_points=(), mapping_hash="", seeds={}, temperature=settings.temperature
@@ -327,10 +331,20 @@ def test_bias_is_shown_with_its_nearest_code(chipemu):
 def test_words_of_a_hidden_layer_become_settings(asked, chipemu):
     from chipemu.learning.settings import usual
 
-    assert chipemu("learn", "yinyang", "--hidden", "30", "--freeze-hidden", "--shuffle-feedback")[0] == 0
+    assert (
+        chipemu("learn", "yinyang", "--hidden", "30", "--freeze-hidden", "--shuffle-feedback", "--mirror-feedback")[0]
+        == 0
+    )
     (settings,) = asked
     assert (settings.hidden, settings.freeze_hidden, settings.shuffle_feedback) == (30, True, True)
+    assert settings.mirror_feedback
     assert (settings.budget, settings.schedule) == usual("yinyang", 30) != usual("yinyang")
+
+
+def test_regions_are_drawn(asked, chipemu, tmp_path):
+    assert chipemu("learn", "yinyang", "--regions", "r.png")[0] == 0
+    assert asked[0].regions > 0
+    assert (tmp_path / "r.png").stat().st_size > 1000
 
 
 def test_words_become_settings(asked, chipemu):

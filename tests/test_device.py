@@ -143,7 +143,8 @@ def test_plastic_device_differs_from_dynapse1_only_in_its_synapses():
     assert plain.plastic is None
     assert plain.signals == ()
     assert plastic.plastic.code_max == 15
-    assert set(plastic.signals) == {"presynaptic_spike", "feedback_current", "learn_enable"}
+    for_outputs = {"presynaptic_spike", "feedback_current", "learn_enable"}
+    assert set(plastic.signals) == for_outputs | {"apical_current", "recent_activity"}
     assert (plastic.circuit, plastic.mismatch, plastic.noise) == (plain.circuit, plain.mismatch, plain.noise)
     assert plastic.capacity_hash == plain.capacity_hash
     assert plastic.hash != plain.hash

@@ -1,4 +1,4 @@
-// One time step of the neurons, hand-written: the same arithmetic as chipemu/kernels/block.py (advance), for comparison.
+// One time step of the neurons, hand-written: the same arithmetic as chipemu/kernels/block.py and substep.py, for comparison.
 // Left out is the switch that keeps feedback currents from the soma.
 //
 // 16 neurons a block, all fields of a block together. fields.h, written by step.py, numbers the fields (enum Field, with

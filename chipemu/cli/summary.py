@@ -61,7 +61,7 @@ def summary(result: xr.Dataset, settings: Settings, device: str, where: str, wal
         "accuracy_linear": _number(result, "accuracy_linear"),
         "accuracy_ann": _number(result, "accuracy_ann"),
         "accuracy_ann_hidden": _number(result, "accuracy_ann_hidden"),
-        "feedback_compliance": _median(result, "feedback_compliance") if settings.hidden else None,
+        "feedback_compliance": _median(result, "feedback_compliance") if "feedback_compliance" in result else None,
         "accuracy_ideal": _number(result, "accuracy_ideal"),
         "accuracy_chance": _number(result, "accuracy_chance"),
         "target_error_hz": {side: float(result[f"target_error_{side}"].median()) for side in ("on", "off")},
