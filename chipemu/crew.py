@@ -57,6 +57,16 @@ def _helpers(n: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(n, thread_name_prefix="chipemu")
 
 
+def _call_all(work: Callable[[int], None], n: int) -> None:
+    # the calling thread is the first worker; a failure of any is raised when all are done
+    others = [_helpers(n - 1).submit(work, worker) for worker in range(1, n)]
+    try:
+        work(0)
+    finally:
+        for other in others:
+            other.result()
+
+
 def share(work: Callable[[int, int, int, int], None], n_runs: int, length: int) -> None:
     """Do all of every run's work on as many threads as are allowed.
 
@@ -90,12 +100,7 @@ def share(work: Callable[[int, int, int, int], None], n_runs: int, length: int) 
             finally:
                 portions.give_back(run, after)
 
-    others = [_helpers(workers - 1).submit(labour, worker) for worker in range(1, workers)]
-    try:
-        labour(0)
-    finally:
-        for other in others:
-            other.result()
+    _call_all(labour, workers)
 
 
 def side_by_side(work: Callable[[int], None], n: int) -> None:
@@ -110,9 +115,4 @@ def side_by_side(work: Callable[[int], None], n: int) -> None:
     True
     """
     with _one_team:
-        others = [_helpers(n - 1).submit(work, worker) for worker in range(1, n)]
-        try:
-            work(0)
-        finally:
-            for other in others:
-                other.result()
+        _call_all(work, n)

@@ -4,7 +4,7 @@ import numpy as np
 
 from chipemu import storage
 from chipemu.errors import InputError
-from chipemu.learning.hidden import HIDDEN, TRAINED, feedback_words, mirrored_feedback, read_by_units
+from chipemu.learning.hidden import FEEDBACK, HIDDEN, TRAINED, following_feedback
 from chipemu.learning.session import Session
 from chipemu.tasks import Task
 from chipemu.weight_memory import TrainedImage
@@ -61,8 +61,16 @@ def read_image(path: str, task: Task, session: Session) -> TrainedImage:
         _check_range(flat, path, session)
         image[projection.name] = np.tile(flat, (session.n_runs, 1))
     if circuit.has_hidden:
-        image |= feedback_words(circuit, mirrored_feedback(circuit.hidden, read_by_units(circuit, image)))
+        image |= _feedback(session, image)
     return TrainedImage(image, None)
+
+
+def _feedback(session: Session, image: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Feedback beside weights that are handed over: it follows them if it is mirrored, and else stays as it is."""
+    if session.circuit.hidden.mirrored:
+        return following_feedback(session.circuit, image)
+    held = session.emulator.weights()
+    return {name: held[name] for name in FEEDBACK.values()}
 
 
 def _check_range(flat: np.ndarray, path: str, session: Session) -> None:

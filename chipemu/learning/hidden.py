@@ -185,6 +185,11 @@ def mirrored_feedback(hidden: Hidden, read: np.ndarray) -> np.ndarray:
     return np.clip(words, -hidden.most_words, hidden.most_words).astype(np.int64)
 
 
+def following_feedback(circuit, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Signed words (run, pair) of feedback that mirrors what the outputs read, of weights (run, pair) by projection."""
+    return feedback_words(circuit, mirrored_feedback(circuit.hidden, read_by_units(circuit, weights)))
+
+
 def compliance(read: np.ndarray, q: np.ndarray) -> float:
     """How well fixed feedback reaches what the outputs read: 1 if controlling the outputs takes no more than Q can do.
 

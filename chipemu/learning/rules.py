@@ -13,7 +13,7 @@ from chipemu.errors import InputError
 from chipemu.kernels.die import Events
 from chipemu.kernels.traces import feedback_products
 from chipemu.learning.circuit import TRAINED
-from chipemu.learning.hidden import feedback_words, mirrored_feedback, read_by_units
+from chipemu.learning.hidden import following_feedback
 from chipemu.learning.session import Session
 from chipemu.ledger import Ledger
 from chipemu.parameters import nominal_charge, nominal_decay
@@ -110,9 +110,8 @@ class ChipLearner:
         circuit, emulator = self.session.circuit, self.session.emulator
         if not circuit.has_hidden or not circuit.hidden.mirrored:
             return
-        q = mirrored_feedback(circuit.hidden, read_by_units(circuit, image.weights))
         emulator.ledger += Ledger(host_operations=np.ones(emulator.n_runs, np.int64))
-        emulator.upload({**image.weights, **feedback_words(circuit, q)})
+        emulator.upload({**image.weights, **following_feedback(circuit, image.weights)})
 
     def mean(self, images: Sequence[TrainedImage]) -> TrainedImage:
         """The mean of codes that were read out, rounded to whole ones."""
