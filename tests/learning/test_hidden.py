@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chipemu import Emulator, Network, load_device, map_network, sample_chip
+from chipemu import Emulator, Network, load_device, map_network, sample_chip, storage
 from chipemu.errors import InputError
 from chipemu.learning.circuit import build_circuit
 from chipemu.learning.experiment import learn
+from chipemu.learning.handover import read_image
 from chipemu.learning.hidden import (
     FEEDBACK,
     HIDDEN,
@@ -229,3 +230,14 @@ def test_compliance_is_one_for_aligned_weights_and_that_of_chance_for_random_one
     assert compliance(rng.uniform(0.5, 2) * signs, signs) == pytest.approx(1)
     drawn = [compliance(rng.normal(size=(120, 3)), signs) for _ in range(50)]
     assert np.mean(drawn) == pytest.approx(np.sqrt(3 / 120), abs=0.02)  # 3 of 120 directions
+
+
+def test_fixed_feedback_stays_beside_weights_that_are_handed_over(tmp_path):
+    quick = {"chip_seeds": (1,), "without": ("calibration",), "budget": QUICK}
+    settings = Settings("yinyang", hidden=LAYER.neurons, layer=LAYER, **quick)
+    storage.save(learn(settings), tmp_path / "r.h5")
+    for mirrored in (False, True):
+        session, task = make_session(replace(LAYER, mirrored=mirrored))
+        handed = read_image(str(tmp_path / "r.h5"), task, session).weights
+        fixed = np.array_equal(held_feedback(session.circuit, handed)[0], feedback_signs(LAYER, 3))
+        assert fixed is not mirrored
