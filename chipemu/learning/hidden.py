@@ -59,12 +59,12 @@ class Hidden:
     neurons: int
     trains: int = 1
     fan_in: int = 60
-    share: float = 0.5
+    share: float = 1.0
     taught_classes: int | None = None
     mirrored: bool = False
     words: float = 2.0
     most_words: int = 6
-    eta: float = 0.005
+    eta: float = 0.002
     active: float = 0.02e-12
     spread: int = 15
     sparsity: float = 2.5
@@ -124,17 +124,19 @@ def add_hidden(net: Network, task: Task, hidden: Hidden, store: str, n_per_unit:
         name=HIDDEN,
         store=store,
     )
-    _add_feedback(net, hidden, n_units, n_per_unit)
     rng = np.random.default_rng([hidden.seed, 1])
     read = min(hidden.fan_in, max(1, round(hidden.share * n)))
-    rank = rng.random((n_units * n_per_unit, n)).argsort(axis=1).argsort(axis=1)
-    return layer, rank < read
+    reads = rng.random((n_units * n_per_unit, n)).argsort(axis=1).argsort(axis=1) < read
+    _add_feedback(net, hidden, reads.reshape(n_units, n_per_unit, n))
+    return layer, reads
 
 
-def _add_feedback(net: Network, hidden: Hidden, n_units: int, n_per_unit: int) -> None:
-    rng = np.random.default_rng([hidden.seed, 2])
+def _add_feedback(net: Network, hidden: Hidden, reads: np.ndarray) -> None:
+    """Controllers of one output neuron of each class that teaches a hidden neuron, among those that read it."""
+    n_units, n_per_unit, _ = reads.shape
+    chosen = (np.random.default_rng([hidden.seed, 2]).random(reads.shape) + reads).argmax(1)
     neuron, unit = np.nonzero(feedback_signs(hidden, n_units))
-    ends = np.stack([unit * n_per_unit + rng.integers(n_per_unit, size=len(neuron)), neuron], axis=1)
+    ends = np.stack([unit * n_per_unit + chosen[unit, neuron], neuron], axis=1)
     for pool, name in FEEDBACK.items():
         net.project_signed(pool, "hidden", positive="nmda", negative="gaba_a", pairs=ends, name=name)
 

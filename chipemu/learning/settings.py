@@ -19,11 +19,10 @@ DEFAULT_ETA = 1.5  # of plastic synapses
 CHIP_ETA = {"digits": 6.0, "mnist": 6.0}  # where it is another: their words weigh a quarter, their feedback half
 
 # Few sources leave room for many trains of each, which together are nearly a constant current. Many add up, so that
-# their first codes are smaller.
-_MANY_SOURCES = Hidden(0, taught_classes=2, spread=4)
-LAYERS = {"yinyang": Hidden(0, trains=12), "digits": _MANY_SOURCES, "mnist": _MANY_SOURCES}
-DEFAULT_HIDDEN_ETA = 0.5  # of outputs that read a hidden layer
-HIDDEN_ETA = {"digits": 2.0, "mnist": 2.0}  # where it is another: their hidden neurons fire less
+# their words are smaller, and as many steps of their codes move a hidden neuron less.
+_MANY_SOURCES = Hidden(0, mirrored=True, point="hidden-fine", eta=0.5)
+LAYERS = {"yinyang": Hidden(0, trains=12, mirrored=True), "digits": _MANY_SOURCES, "mnist": _MANY_SOURCES}
+HIDDEN_ETA = 1.5  # of outputs that read a hidden layer
 
 # With many inputs one word of an output neuron must weigh little, or the codes cannot tell the rates asked for apart.
 # Rates of 80 Hz stand further above the dead band of the controllers than 40 Hz; a controller that fires by itself
@@ -49,11 +48,12 @@ USUAL = {
     "mnist": (Budget(9000, 12, 250, 1, 4, _SLOWEST), _BRIGHT),
 }
 # With a hidden layer outputs have as many plastic inputs as those of the larger tasks, so that they are wired likewise.
-_DEEPER = Budget(6000, 6, 150, 1, 2, ((0.33, 0.3), (0.66, 0.1), (0.83, 0.04)))
+# Mirrored feedback must keep up with them: it is rewritten at every checkpoint.
+_DEEPER = Budget(6000, 24, 100, 1, 4, ((0.33, 0.3), (0.66, 0.1), (0.83, 0.04)))
 _LONG = replace(_BRIGHT, margin=8, settle=0.06, decide=0.2, gap=0.02)
 DEEP = {
-    "digits": (replace(_DEEPER, presentations=4000, validation=250), _BRIGHT),
-    "mnist": (replace(_DEEPER, presentations=9000, validation=250), _BRIGHT),
+    "digits": (_DEEPER, _BRIGHT),
+    "mnist": (replace(_DEEPER, presentations=9000), _BRIGHT),
 }
 # Where a source has few of a neuron's 62 free words, its weight is held to that share: 1 of 62 sources, 2 of 31. So few
 # levels need rounding that balances within a unit.
@@ -206,8 +206,7 @@ def check_levels(levels: int) -> None:
 def chip_eta(settings: Settings) -> dict[str, float]:
     """Learning rate of the plastic synapses of every projection: the usual one of the task, unless told otherwise."""
     layer = hidden_layer(settings)
-    etas, default = (CHIP_ETA, DEFAULT_ETA) if layer is None else (HIDDEN_ETA, DEFAULT_HIDDEN_ETA)
-    usual = etas.get(settings.task, default)
+    usual = CHIP_ETA.get(settings.task, DEFAULT_ETA) if layer is None else HIDDEN_ETA
     eta = usual if settings.eta is None else settings.eta
     if layer is None:
         return {TRAINED: eta}
