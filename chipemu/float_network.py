@@ -5,9 +5,9 @@ weight is a code of its plastic synapses, so that a weight here means the same a
 
     tau dv/dt = (I_dc + I_step sum_j w_j s_j) / I_rh - (1 + a) v,     a spike at v = 1, then dead for t_dead,
 
-with the trace s_j (+1 at a spike of sender j, decays with tau_syn) and the adaptation a (+ ``adaptation`` at each of the
-neuron's own spikes): the soma of `chipemu.kernels.soma` far above its gain, where its current integrates linearly.  A
-reset keeps the overshoot, so that the time step does not lower the rate.
+with the trace s_j (+1 at a spike of sender j, decays with tau_syn) and the adaptation a (+ ``adaptation`` at each of
+the neuron's own spikes): the soma of `chipemu.kernels.soma` far above its gain, where its current integrates linearly.
+A reset keeps the overshoot, so that the time step does not lower the rate.
 
 Backwards a spike has the slope 1 / (1 + b |v - 1|)^2 (SuperSpike: Zenke and Ganguli 2018), and the error runs back
 through membrane, synapse and layer (Neftci, Mostafa and Zenke 2019).  Reset, dead time and adaptation have no slope.
@@ -160,7 +160,7 @@ def forward(
     """
     layers = []
     for neuron, codes, factors in zip((network.hidden, network.outputs), weights, die, strict=True):
-        layer = _run(network, neuron, factors.weights(codes), spikes, rng, factors)
+        layer = _run(network, neuron, codes, spikes, rng, factors)
         layers.append(layer)
         spikes = np.zeros_like(layer.spikes)
         spikes[1:] = layer.spikes[:-1]  # a spike arrives at the next step
@@ -168,10 +168,11 @@ def forward(
     return Pass(counted.reshape(len(counted), network.n_classes, -1).sum(2), tuple(layers), die)
 
 
-def _run(network: FloatNetwork, neuron: FloatNeuron, weights, spikes, rng, factors: LayerFactors) -> _Layer:
+def _run(network: FloatNetwork, neuron: FloatNeuron, codes, spikes, rng, factors: LayerFactors) -> _Layer:
     traces = _filtered(spikes, np.exp(-network.dt / neuron.tau_syn))
-    scale = np.float32(neuron.step_current / neuron.rheobase)
-    current = _times(traces, (scale * weights).T.astype(np.float32)) + np.float32(neuron.dc / neuron.rheobase)
+    current = sum(_times(traces, part.T) * factor for part, factor in factors.parts(codes))
+    current *= np.float32(neuron.step_current / neuron.rheobase)
+    current += np.float32(neuron.dc / neuron.rheobase)
     current *= np.asarray(factors.gain, np.float32)
     return _Layer(traces, *_integrate(network, neuron, current, np.asarray(factors.leak, np.float32), rng))
 
@@ -247,14 +248,13 @@ def backward(network: FloatNetwork, weights, done: Pass, error: np.ndarray) -> t
     asked = np.zeros_like(outputs.spikes)
     asked[round(network.settle / network.dt) :] = np.repeat(error, n_per_class, axis=1)
     at_outputs = _back(network.outputs, outputs, asked, done.die[1])
-    by_trace = _times(at_outputs, done.die[1].weights(weights[1]).astype(np.float32))
+    by_trace = sum(_times(at_outputs * factor, part) for part, factor in done.die[1].parts(weights[1]))
     passed = _unfiltered(by_trace, np.exp(-network.dt / network.outputs.tau_syn))
     at_hidden = _back(network.hidden, hidden, passed, done.die[0])
-    parts = zip((at_hidden, at_outputs), done.layers, weights, network.masks, done.die, strict=True)
-    by_hidden, by_outputs = (
-        _over_time(error, layer.traces) * factors.slope(codes) * mask for error, layer, codes, mask, factors in parts
+    return (
+        _by_codes(at_hidden, hidden.traces, weights[0], done.die[0]) * network.sees,
+        _by_codes(at_outputs, outputs.traces, weights[1], done.die[1]) * network.reads,
     )
-    return by_hidden, by_outputs
 
 
 def _back(neuron: FloatNeuron, layer: _Layer, asked: np.ndarray, factors: LayerFactors) -> np.ndarray:
@@ -270,9 +270,11 @@ def _back(neuron: FloatNeuron, layer: _Layer, asked: np.ndarray, factors: LayerF
     return at_synapses
 
 
-def _over_time(error: np.ndarray, traces: np.ndarray) -> np.ndarray:
-    """Sum over steps and presentations of error times trace, (receiver, sender)."""
-    return error.reshape(-1, error.shape[2]).T @ traces.reshape(-1, traces.shape[2])
+def _by_codes(error: np.ndarray, traces: np.ndarray, codes: np.ndarray, factors: LayerFactors) -> np.ndarray:
+    """Sum over steps and presentations of error times trace, (receiver, sender), at the sign that a code has."""
+    flat = traces.reshape(-1, traces.shape[2])
+    sides = [(error * factor).reshape(-1, error.shape[2]).T @ flat for _, factor in factors.parts(codes)]
+    return (np.where(codes >= 0, sides[0], sides[1]) if len(sides) > 1 else sides[0]) * factors.slot
 
 
 def _unfiltered(by_trace: np.ndarray, decay: float) -> np.ndarray:

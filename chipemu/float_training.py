@@ -2,17 +2,16 @@
 
 Weights stay within the codes of the device.  In the second half of training the network runs on rounded codes while the
 gradient moves the float ones beneath (straight-through: Bengio, Leonard and Courville 2013), so that rounding at the
-end changes nothing.  With a spread, every batch runs on a virtual die of its own (`chipemu.virtual_die`).
+end changes nothing.  With a spread, every presentation runs on a virtual die of its own (`chipemu.virtual_die`).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from chipemu.float_network import FloatNetwork, backward, forward, regular_spikes
 from chipemu.tasks import Task
-from chipemu.virtual_die import NOMINAL, Spread, draw
+from chipemu.virtual_die import LayerFactors, Spread, draw
 
 _KEPT, _TINY = (0.9, 0.999), 1e-8  # of Adam (Kingma and Ba 2015)
 _TOGETHER = 100  # presentations of a test in one pass
@@ -29,14 +28,16 @@ class Recipe:
     batch : presentations of a step
     step : learning rate of Adam, of either layer, that falls to zero [codes]
     count : time in which output spikes count while training, which is shorter than in a test [s]
+    dt : time step while training [s]; rates hardly depend on it
     certainty : log-odds for each spike by which a class leads
     rounding : fraction of training from which the network runs on rounded codes
     """
 
-    epochs: int = 6
+    epochs: int = 10
     batch: int = 50
     step: tuple[float, float] = (0.2, 0.5)
     count: float = 0.1
+    dt: float = 2e-3
     certainty: float = 0.15
     rounding: float = 0.5
 
@@ -82,7 +83,7 @@ def train_float(
     True
     """
     recipe, rng = recipe or Recipe(), np.random.default_rng(seed)
-    network = replace(network, count=recipe.count)
+    network = replace(network, count=recipe.count, dt=recipe.dt)
     codes = [np.array(layer, float) for layer in first]
     moments = [np.zeros_like(w) for w in codes], [np.zeros_like(w) for w in codes]
     rates, labels = task.rates["train"], task.splits["train"][1]
@@ -116,12 +117,15 @@ def _adam(slope: np.ndarray, mean: np.ndarray, square: np.ndarray, step: int) ->
 def _slopes(network: FloatNetwork, codes: Codes, rates, labels, spread, certainty: float, rng) -> Codes:
     """Gradient of the mean cross-entropy of a batch on one virtual die, by the codes of either layer."""
     spikes = regular_spikes(rates, network.settle + network.count, network.dt, rng)
-    drawn = tuple(
-        draw(wide, w.shape, rng) if wide != Spread() else NOMINAL for wide, w in zip(spread, codes, strict=True)
-    )
+    drawn = _drawn(spread, codes, len(rates), rng)
     done = forward(network, codes, spikes, rng, drawn)
     _, error = cross_entropy(certainty * done.counts, labels)
     return backward(network, codes, done, certainty * error)
+
+
+def _drawn(spread: tuple[Spread, Spread], codes: Codes, n_dies: int, rng) -> tuple[LayerFactors, LayerFactors]:
+    hidden, outputs = (draw(wide, w.shape, n_dies, rng) for wide, w in zip(spread, codes, strict=True))
+    return hidden, outputs
 
 
 def cross_entropy(score: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
@@ -142,7 +146,13 @@ def cross_entropy(score: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndar
 
 
 def accuracy_float(
-    network: FloatNetwork, task: Task, codes: Codes, split: str, *, spread: Mapping | tuple | None = None, seed: int = 0
+    network: FloatNetwork,
+    task: Task,
+    codes: Codes,
+    split: str,
+    *,
+    spread: tuple[Spread, Spread] = (Spread(), Spread()),
+    seed: int = 0,
 ) -> float:
     """Fraction of a split that a float network decides rightly; a tie is decided at random.
 
@@ -150,7 +160,7 @@ def accuracy_float(
     ----------
     network, task, codes : as trained
     split : name of a split
-    spread : of either layer, where every hundred presentations run on a virtual die of their own
+    spread : of the virtual dies, one for every presentation; none is the nominal die
     seed : of trains, membranes, ties and virtual dies
 
     Examples
@@ -168,12 +178,8 @@ def accuracy_float(
     for first in range(0, len(labels), _TOGETHER):
         here = slice(first, first + _TOGETHER)
         spikes = regular_spikes(rates[here], network.settle + network.count, network.dt, rng)
-        die = (
-            tuple(draw(wide, w.shape, rng) for wide, w in zip(spread, codes, strict=True))
-            if spread
-            else (NOMINAL, NOMINAL)
-        )
-        counts = forward(network, codes, spikes, rng, die).counts
+        drawn = _drawn(spread, codes, len(rates[here]), rng)
+        counts = forward(network, codes, spikes, rng, drawn).counts
         decided = (counts + 0.5 * rng.random(counts.shape)).argmax(1)
         right += np.sum(decided == labels[here])
     return float(right / len(labels))

@@ -52,7 +52,7 @@ _CLASSES = ("true_class", "decided_class")
 
 # Values of the factor `without` beside names of effects: nothing is switched off, everything, everything but ...
 NOTHING, EVERYTHING, ONLY = "none", "all", "only:"
-# Values of the factor `training`: on every die, or with a float network's weights, trained as designed or on virtual dies.
+# Values of the factor `training`: on the die, or with weights of a float network, trained as designed or on such dies.
 TRAININGS = ("trained", "transferred", "transferred-injected")
 # What a study may vary. Each is a dimension with a coordinate of the same name.
 FACTORS = {

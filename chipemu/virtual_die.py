@@ -38,7 +38,8 @@ class Spread:
 
 @dataclass(frozen=True, eq=False)
 class LayerFactors:
-    """Factors of one layer: (neuron,), ``slot`` (neuron, sender), or 1 for all."""
+    """Factors of one layer on the virtual die of every presentation, (presentation, neuron) or 1 for all; ``slot``
+    (neuron, sender) or 1 is common to the presentations of a batch."""
 
     leak: np.ndarray | float = 1.0
     gain: np.ndarray | float = 1.0
@@ -46,34 +47,36 @@ class LayerFactors:
     negative: np.ndarray | float = 1.0
     slot: np.ndarray | float = 1.0
 
-    def slope(self, codes: np.ndarray) -> np.ndarray:
-        """What a code step weighs at every synapse, (receiver, sender), 1 on the nominal die."""
-        positive, negative = (np.reshape(factor, (-1, 1)) for factor in (self.positive, self.negative))
-        return np.where(codes >= 0, positive, negative) * self.slot
-
-    def weights(self, codes: np.ndarray) -> np.ndarray:
-        """What codes weigh on this die, in codes of the nominal one, (receiver, sender)."""
-        return codes * self.slope(codes)
+    def parts(self, codes: np.ndarray) -> list[tuple[np.ndarray, np.ndarray | float]]:
+        """Codes (receiver, sender) as they act, in parts, each with the factor on what its receivers get from it."""
+        acting = (codes * self.slot).astype(np.float32)
+        if np.ndim(self.positive) == 0:
+            return [(acting, np.float32(self.positive))]
+        sides = (np.maximum(acting, 0), self.positive), (np.minimum(acting, 0), self.negative)
+        return [(side, np.asarray(factor, np.float32)) for side, factor in sides]
 
 
 NOMINAL = LayerFactors()
 
 
-def draw(spread: Spread, shape: tuple[int, int], rng: np.random.Generator) -> LayerFactors:
-    """One layer of a virtual die.
+def draw(spread: Spread, shape: tuple[int, int], n_dies: int, rng: np.random.Generator) -> LayerFactors:
+    """One layer of some virtual dies; nothing is drawn where nothing spreads.
 
     Parameters
     ----------
-    spread : how far it may lie from the nominal one
+    spread : how far they may lie from the nominal one
     shape : (neurons, senders)
-    rng : draws it
+    n_dies : one for each presentation
+    rng : draws them
 
     Examples
     --------
-    >>> layer = draw(Spread(charge=0.1), (1000, 4), np.random.default_rng(0))
-    >>> round(float(np.log(layer.positive).std()), 2), float(layer.leak.max())
-    (0.1, 1.0)
+    >>> layer = draw(Spread(charge=0.1), (50, 4), 20, np.random.default_rng(0))
+    >>> layer.positive.shape, round(float(np.log(layer.positive).std()), 2), float(layer.leak.max())
+    ((20, 50), 0.1, 1.0)
     """
+    if spread == Spread():
+        return NOMINAL
     sizes = (spread.leak, spread.gain, spread.charge, spread.charge)
-    per_neuron = (np.exp(size * rng.standard_normal(shape[0])) for size in sizes)
+    per_neuron = (np.exp(size * rng.standard_normal((n_dies, shape[0]))) for size in sizes)
     return LayerFactors(*per_neuron, slot=np.exp(spread.slot * rng.standard_normal(shape)))
