@@ -6,9 +6,10 @@ Lognormal factors with median 1, as on a die (`chipemu.mismatch`), of what a lay
     positive, negative    of a neuron: charge of its positive and of its negative codes, two synapse circuits
     slot                  of a synapse
 
-A network trained on many virtual dies becomes robust to the spread of real ones (Buechel et al. 2021; Zendrikov et al.
-2022 for this chip's spread). Not drawn: what differs between cores, which calibration takes away, dead elements, the
-heavy tail and the gradient across a die, and dead times.
+Noise on the parameters while training makes a network robust to the mismatch of the chip that it is sent to (Cakal et
+al. 2024, for DYNAP-SE2; Buechel, Faber and Muir 2022 compare it with attacks on the parameters). Not drawn: what
+differs between cores, which calibration takes away, dead elements, the heavy tail and the gradient across a die, and
+dead times.
 """
 
 from dataclasses import dataclass
