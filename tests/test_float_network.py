@@ -122,7 +122,7 @@ def test_training_separates_what_a_linear_read_out_cannot_and_repeats():
     again = train_float(network, task, first, 15, recipe=Recipe(epochs=1))
     assert all(np.array_equal(*pair) for pair in zip(codes, again, strict=True))
     # Kriener et al. 2022, arXiv:2102.08211: 64.3 % without a hidden layer
-    assert accuracy_float(network, task, codes, "validation") > 0.8
+    assert accuracy_float(network, task, codes, "validation") > 0.7
 
 
 @pytest.mark.slow
