@@ -72,7 +72,7 @@ def training_comparison(dataset: xr.Dataset, factor: str = "mismatch_scale", axe
     dataset = dataset.sortby(factor)
     name, split = accuracy_name(dataset)
     runs = 100 * pick(dataset, name, "training", factor, *RUN)
-    axes, x = axes or new_axes(width=5.6, height=3.8), dataset[factor].values.astype(float)
+    axes, x = axes or new_axes(width=5.6, height=4.4), dataset[factor].values.astype(float)
     axes.set(xlabel=axis_name(dataset, factor), ylabel=f"{split} accuracy (%)\nfeedback off", ylim=(0, 101))
     draw_reference_lines(dataset[[n for n in _BOUNDS if n in dataset]], axes)
     for training, (look, words) in _SERIES.items():
@@ -82,5 +82,5 @@ def training_comparison(dataset: xr.Dataset, factor: str = "mismatch_scale", axe
         cloned = 100 * pick(dataset.sel(training="trained"), "accuracy_cloned", factor, *RUN)
         draw_quartiles(axes, x, cloned.values, look=CLONED, prefix="cloned from another die, ")
     axes.set_xticks(x, [f"{value:g}" for value in x])
-    draw_legend(axes, 2)
+    draw_legend(axes, 1)
     return axes
