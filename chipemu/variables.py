@@ -52,6 +52,8 @@ _CLASSES = ("true_class", "decided_class")
 
 # Values of the factor `without` beside names of effects: nothing is switched off, everything, everything but ...
 NOTHING, EVERYTHING, ONLY = "none", "all", "only:"
+# Values of the factor `training`: on the die, or with weights of a float network, trained as designed or on such dies.
+TRAININGS = ("trained", "transferred", "transferred-injected")
 # What a study may vary. Each is a dimension with a coordinate of the same name.
 FACTORS = {
     variable.name: variable
@@ -60,6 +62,7 @@ FACTORS = {
         Variable("device", ("device",), "", "text", "device file"),
         Variable("where", ("where",), "", "text", "where learning happens: chip, host or oracle"),
         Variable("rule", ("rule",), "", "text", "plasticity rule"),
+        Variable("training", ("training",), "", "text", "trained on the die, or weights of a float spiking network"),
         Variable("without", ("without",), "", "text", "effects switched off, joined by +; none switches off nothing"),
         Variable("hidden", ("hidden",), "1", "index", "hidden neurons"),
         Variable("levels", ("levels",), "1", "index", "weight levels"),
@@ -91,6 +94,8 @@ _RESULTS = (
     Variable("accuracy_linear", (), "1", "real", "best linear classifier on the same split"),
     Variable("accuracy_ann", (), "1", "real", "float network with a hidden layer on the same split"),
     Variable("accuracy_ann_hidden", (), "1", "real", "float network of the chip's shape and connections, same split"),
+    Variable("accuracy_float_snn", (), "1", "real", "float spiking network that handed weights over, same split"),
+    Variable("accuracy_transferred", _RUN, "1", "real", "fraction right with its weights, before training on the die"),
     Variable("accuracy_chance", (), "1", "real", "guessing among equally likely classes"),
     Variable("target_error_on", _RUN, "Hz", "real", "mean |population rate - target|, feedback on"),
     Variable("target_error_off", _RUN, "Hz", "real", "mean |population rate - target|, feedback off"),

@@ -103,6 +103,21 @@ def test_accuracy_against_mismatch_shows_medians_dies_and_bounds(study):
     assert all(name in _texts(axes) for name in ("ANN 98.9", "ideal chip 67.5", "linear 64.3", "chance 33.3"))
 
 
+def test_ways_of_training_are_drawn_beside_one_another(cloned):
+    parts = {"trained": cloned, "transferred": cloned.assign(accuracy_cloned=cloned["accuracy_cloned"] * np.nan)}
+    both = xr.concat(parts.values(), xr.Variable("training", list(parts)), data_vars="all")
+    axes = figures.training_comparison(both)
+    drawn = {
+        line.get_label().split(",")[0]: line.get_ydata() for line in axes.get_lines() if "runs" in line.get_label()
+    }
+    assert list(drawn) == ["trained on the die", "transferred", "cloned from another die"]
+    median = 100 * np.median(cloned["accuracy_test"].values.reshape(5, -1), axis=1)
+    assert drawn["trained on the die"] == pytest.approx(median)
+    assert drawn["cloned from another die"] == pytest.approx(median - 10)
+    with pytest.raises(InputError, match="training"):
+        figures.training_comparison(cloned)
+
+
 def test_closed_test_split_shows_validation_and_says_so(study):
     closed = study.assign(accuracy_validation=study["accuracy_test"], accuracy_test=study["accuracy_test"] * np.nan)
     assert "validation accuracy" in figures.accuracy_against_mismatch(closed).get_ylabel()

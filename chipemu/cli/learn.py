@@ -54,6 +54,13 @@ class Split(StrEnum):
     test = "test"
 
 
+class FloatNetwork(StrEnum):
+    """Which float network hands its weights over."""
+
+    snn = "snn"
+    snn_mismatch = "snn-mismatch"
+
+
 class Gate(StrEnum):
     """When the learn-enable line rises."""
 
@@ -128,6 +135,10 @@ def learn(
     start_from: Annotated[
         str | None,
         Option("--from", metavar="F.h5", help="hand over trained weights; trains on only with --presentations"),
+    ] = None,
+    transfer: Annotated[
+        FloatNetwork | None,
+        Option(help="hand over a float spiking network, as designed or trained on virtual dies; see --from"),
     ] = None,
     mapping: Annotated[
         str | None, Option(metavar="M", help="saved placement: name or path; by default placed anew")
@@ -204,6 +215,7 @@ def learn(
         mapping=mapping,
         levels=levels,
         start_from=start_from,
+        transfer=transfer.value if transfer else None,
         numbers=(chips, noise_seeds),
         chip_seeds=tuple(chip_seed or ()),
         budget={"presentations": presentations, "checkpoints": checkpoints},
@@ -246,7 +258,7 @@ def _settings(*, numbers, chip_seeds, budget, schedule, weights, **chosen) -> Se
         **chosen,
         chip_seeds=chip_seeds or seeds(chosen["seed"], numbers[0], CHIPS),
         noise_seeds=seeds(chosen["seed"], numbers[1], NOISE),
-        budget=_budget(_handed_over(usual_budget, chosen["start_from"]), **budget),
+        budget=_budget(_handed_over(usual_budget, chosen["start_from"] or chosen["transfer"]), **budget),
         schedule=replace(usual_schedule, **_given(schedule)),
         host=replace(_usual_host(chosen), weights=weights) if weights else None,
     )

@@ -61,6 +61,8 @@ def summary(result: xr.Dataset, settings: Settings, device: str, where: str, wal
         "accuracy_linear": _number(result, "accuracy_linear"),
         "accuracy_ann": _number(result, "accuracy_ann"),
         "accuracy_ann_hidden": _number(result, "accuracy_ann_hidden"),
+        "accuracy_float_snn": _number(result, "accuracy_float_snn"),
+        "accuracy_transferred": _by_die(result["accuracy_transferred"]) if settings.transfer else None,
         "feedback_compliance": _median(result, "feedback_compliance") if "feedback_compliance" in result else None,
         "accuracy_ideal": _number(result, "accuracy_ideal"),
         "accuracy_chance": _number(result, "accuracy_chance"),
@@ -180,6 +182,7 @@ def print_summary(facts: dict) -> None:
         "linear": "linear",
         "ANN": "ann",
         "ANN of this shape": "ann_hidden",
+        "float spiking network": "float_snn",
         "ideal chip": "ideal",
         "chance": "chance",
     }

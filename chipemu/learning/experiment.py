@@ -23,6 +23,7 @@ from chipemu.learning.rules import ChipLearner, HostLearner
 from chipemu.learning.session import Session
 from chipemu.learning.settings import Settings, chip_eta, hidden_layer, host_rule, place, usual, usual_controller
 from chipemu.learning.train import train
+from chipemu.learning.transfer import Transfer, check_transfer, transferred
 from chipemu.ledger import Ledger
 from chipemu.mapping import MappedNetwork, load_mapping, map_network, repair
 from chipemu.silencing import silence_hot
@@ -85,6 +86,7 @@ def learn(settings: Settings, tick: Tick | None = None) -> xr.Dataset:
         raise InputError(f"split is '{settings.split}'; allowed 'validation' or 'test'")
     _check_ageing(settings)
     check_plane(settings)
+    check_transfer(settings, place(settings)[1])
     if host_rule(settings).weights == "tied" and place(settings)[1] == "chip":
         raise InputError(
             "tied weights need one shadow at the host; plastic synapses learn each on its own. Use --where host"
@@ -185,6 +187,7 @@ def _fold(laboratory: _Laboratory, task: Task, tick: Tick) -> xr.Dataset:
         learner.restore(read_image(settings.start_from, task, session))
         handed = _test(session, task, settings.split, False, tick, "as handed over")
     budget = settings.budget or usual(task.name, settings.hidden)[0]
+    transfer, before = _transfer(session, learner, task, settings, budget.presentations > 0, tick)
     training = train(session, learner, task.rates, _labels(task, settings), budget, tick)
     _let_age(session.emulator, settings)
     ledger = session.emulator.ledger
@@ -192,13 +195,25 @@ def _fold(laboratory: _Laboratory, task: Task, tick: Tick) -> xr.Dataset:
     controlled = _test(session, task, settings.split, True, tick, "under control")
     weights = session.emulator.weights()
     regions = map_plane(session, settings)
-    if handed is None and len(laboratory.chips) > 1:
+    if handed is None and transfer is None and len(laboratory.chips) > 1:
         learner.restore(cloned(learner.store(), len(settings.noise_seeds)))
         if settings.age > 0:
             session.emulator.program()  # weights of another die are written afresh, and read as they are
         handed = _test(session, task, settings.split, False, tick, "cloned")
-    measured = Measured(training, ledger, free, controlled, handed, weights)
+    before = free if transfer is not None and before is None else before
+    measured = Measured(training, ledger, free, controlled, handed, weights, transfer, before)
     return result(settings, task, session, laboratory.calibration, measured).assign(regions)
+
+
+def _transfer(
+    session: Session, learner, task: Task, settings: Settings, trains_on: bool, tick: Tick
+) -> tuple[Transfer | None, Evaluation | None]:
+    """Give every die the weights of a float network if asked, and test them as they are if they are trained on."""
+    if settings.transfer is None:
+        return None, None
+    transfer = transferred(settings, task, session, lambda done, total: tick("float network", done, total))
+    learner.restore(transfer.image)
+    return transfer, _test(session, task, settings.split, False, tick, "as transferred") if trains_on else None
 
 
 def _let_age(emulator: Emulator, settings: Settings) -> None:

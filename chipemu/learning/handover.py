@@ -61,11 +61,11 @@ def read_image(path: str, task: Task, session: Session) -> TrainedImage:
         _check_range(flat, path, session)
         image[projection.name] = np.tile(flat, (session.n_runs, 1))
     if circuit.has_hidden:
-        image |= _feedback(session, image)
+        image |= beside_feedback(session, image)
     return TrainedImage(image, None)
 
 
-def _feedback(session: Session, image: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def beside_feedback(session: Session, image: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Feedback beside weights that are handed over: it follows them if it is mirrored, and else stays as it is."""
     if session.circuit.hidden.mirrored:
         return following_feedback(session.circuit, image)

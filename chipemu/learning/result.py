@@ -14,6 +14,7 @@ from chipemu.learning.hidden import HIDDEN, compliance, held_feedback, read_by_u
 from chipemu.learning.session import Session
 from chipemu.learning.settings import Settings
 from chipemu.learning.train import Training
+from chipemu.learning.transfer import Transfer
 from chipemu.ledger import Ledger
 from chipemu.masked_network import masked_accuracy
 from chipemu.parameters import core_temperature, design_currents, neuron_currents
@@ -28,7 +29,8 @@ _WITHOUT_EFFECT = ("I_tau2",)  # the second leak register is for silenced neuron
 @dataclass(frozen=True, eq=False)
 class Measured:
     """What one fold left behind: training, its ledger, the split without and under control, with another die's weights
-    (None if there is no other die), and the weights (run, pair) of each trained projection."""
+    (None if there is no other die), the weights (run, pair) of each trained projection, and what a float network handed
+    over with what the split was with it before training (None if there was none)."""
 
     training: Training
     ledger: Ledger
@@ -36,6 +38,8 @@ class Measured:
     controlled: Evaluation
     handed: Evaluation | None
     weights: Mapping[str, np.ndarray]
+    transfer: Transfer | None = None
+    before: Evaluation | None = None
 
 
 def result(
@@ -46,6 +50,7 @@ def result(
         _accuracies(settings, task, measured)
         | _inference(settings, task, measured.free)
         | _hidden(settings, task, session, measured)
+        | _transferred(settings, measured)
         | _die_traits(session)
         | {f"ledger_{name}": _runs(value, settings) for name, value in measured.ledger.as_dict().items()}
         | {
@@ -149,6 +154,16 @@ def _hidden(settings: Settings, task: Task, session: Session, measured: Measured
         "feedback_compliance": _runs([compliance(*run) for run in zip(read, q, strict=True)], settings),
         "weight_hidden": ((*_RUN, "hidden_neuron", "source"), _by_run(table, settings)),
         "accuracy_ann_hidden": ((), masked_accuracy(task, sees > 0, reads > 0)[settings.split]),
+    }
+
+
+def _transferred(settings: Settings, measured: Measured) -> dict:
+    """Accuracy of weights that a float network handed over: its own, and that of the dies before they trained on."""
+    if measured.transfer is None or measured.before is None:
+        return {}
+    return {
+        "accuracy_float_snn": ((), measured.transfer.accuracy[settings.split]),
+        "accuracy_transferred": _runs(measured.before.accuracy, settings),
     }
 
 

@@ -14,6 +14,7 @@ from chipemu.learning.train import Budget
 from chipemu.temperature import ROOM
 
 PLACES = ("chip", "host")
+TRANSFERS = ("snn", "snn-mismatch")
 DEFAULT_DEVICE = {"chip": "dynapse1-plastic", "host": "dynapse1"}
 DEFAULT_ETA = 1.5  # of plastic synapses
 CHIP_ETA = {"digits": 6.0, "mnist": 6.0}  # where it is another: their words weigh a quarter, their feedback half
@@ -108,6 +109,7 @@ class Settings:
     repair : move the network off what is dead or stuck on each die, see :func:`chipemu.mapping.repair`
     silence_above : rate above which neurons that fire by themselves are silenced before training [Hz]; None for none
     start_from : result file whose trained weights every die is given before it is trained
+    transfer : float network whose weights every die is given before it is trained, of ``TRANSFERS``; None for none
     regions : points along a side of the plane of `yinyang` in which every run's decisions are mapped; 0 for no map
     latches : set in the output neurons and their trained synapses, beside what the device sets by itself
     dt : time step [s]; at 0.5 ms the rate error of the output neurons stays below 1.2 % up to 107 Hz (tested to 1 %)
@@ -147,6 +149,7 @@ class Settings:
     repair: bool = True
     silence_above: float | None = None
     start_from: str | None = None
+    transfer: str | None = None
     regions: int = 0
     latches: tuple[str, ...] = ()
     dt: float = 5e-4

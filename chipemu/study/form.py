@@ -12,13 +12,14 @@ from chipemu.ageing import OLDEST
 from chipemu.effects import EFFECTS, GROUPS, all_but
 from chipemu.errors import InputError, UnknownNameError, shorten
 from chipemu.transistor import CORNERS, MISMATCH_MODELS
-from chipemu.variables import EVERYTHING, NOTHING, ONLY
+from chipemu.variables import EVERYTHING, NOTHING, ONLY, TRAININGS
 
 # A fixed order of factors, outermost first: a study does not change when its file is sorted differently.
 FACTOR_ORDER = (
     "task",
     "device",
     "where",
+    "training",
     "without",
     "hidden",
     "levels",
@@ -184,6 +185,7 @@ class Factors(_Table):
     task: _InHead = None
     device: _InHead = None
     where: _InHead = None
+    training: _Values[Literal[TRAININGS]] | None = None
     without: Annotated[_Values[_Without], BeforeValidator(_each_as_list)] | None = None
     hidden: _Values[_Hidden] | None = None
     levels: _Values[_Levels] | None = None

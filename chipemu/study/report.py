@@ -52,7 +52,21 @@ def report_study(folder: str | Path, *, endings: Sequence[str] = ENDINGS) -> lis
         if figures.has_accuracy(chosen):
             name = "-".join([study.name, *_file_texts(dataset, choice)])
             paths += _draw(chosen, factor, point_name(dataset, choice), Path(folder) / name, endings)
-    return [*paths, *_draw_effects(dataset, Path(folder), study.name, endings), write_report(page, Path(folder) / PAGE)]
+    paths += _draw_effects(dataset, Path(folder), study.name, endings)
+    paths += _draw_trainings(dataset, factor, Path(folder), study.name, endings)
+    return [*paths, write_report(page, Path(folder) / PAGE)]
+
+
+def _draw_trainings(dataset: xr.Dataset, factor: str | None, folder: Path, name: str, endings: Sequence[str]):
+    """Draw ways of training beside one another, one figure for each combination of the factors not in it."""
+    if factor == "training" or not figures.has_trainings(dataset) or dataset[factor].dtype.kind not in "fiu":
+        return []
+    paths = []
+    for choice in combinations(dataset.isel(training=0), across=factor):
+        axes = figures.training_comparison(dataset.isel(choice), factor)
+        stem = "-".join([name, "trainings", *_file_texts(dataset, choice)])
+        paths += [figures.save_figure(axes, folder / f"{stem}.{ending}") for ending in endings]
+    return paths
 
 
 def _draw_effects(dataset: xr.Dataset, folder: Path, name: str, endings: Sequence[str]) -> list[Path]:

@@ -62,6 +62,15 @@ def test_each_value_changes_its_setting_alone(line, changed):
     assert experiment(point) == replace(experiment(reference), **changed)
 
 
+def test_transferred_weights_are_tested_as_they_are():
+    trained, plain, injected = (
+        experiment(point) for point in _points('training = ["trained", "transferred", "transferred-injected"]')
+    )
+    assert (trained.transfer, plain.transfer, injected.transfer) == (None, "snn", "snn-mismatch")
+    assert trained.budget.presentations > 0
+    assert plain.budget == injected.budget == replace(trained.budget, presentations=0)
+
+
 def test_ideal_device_follows_task_budget_and_target_rate_alone():
     text = TEXT.replace('"ideal"', '"dynapse1-plastic"').replace('"host"', '"chip"')
     study = parse_study(text + 'without = "noise"\nlevels = 5\neta = 3\ntarget_rate = "30 Hz"\n' + BUDGET)
