@@ -73,7 +73,10 @@ Option = typer.Option
 
 def learn(
     task: Annotated[
-        str, typer.Argument(metavar="TASK", help="yinyang, binary, iris, breast-cancer, digits or mnist (a subset)")
+        str,
+        typer.Argument(
+            metavar="TASK", help="yinyang, binary, iris, breast-cancer, digits, mnist (a subset), delayed-cue"
+        ),
     ],
     device: Annotated[str | None, Option(metavar="D", help="name or path; by default the usual one of --where")] = None,
     where: Annotated[Place | None, Option(help="by default on the chip if it has plastic synapses")] = None,

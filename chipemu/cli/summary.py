@@ -111,8 +111,7 @@ def _presentation(settings: Settings) -> float:
     """Length of a presentation with the gap after it [s]."""
     from chipemu.learning.settings import usual
 
-    schedule = settings.schedule or usual(settings.task, settings.hidden)[1]
-    return schedule.settle + schedule.decide + schedule.gap
+    return (settings.schedule or usual(settings.task, settings.hidden)[1]).length
 
 
 def _worst(result: xr.Dataset) -> dict | None:

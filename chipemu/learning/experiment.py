@@ -185,7 +185,7 @@ def _fold(laboratory: _Laboratory, task: Task, tick: Tick) -> xr.Dataset:
         learner.restore(read_image(settings.start_from, task, session))
         handed = _test(session, task, settings.split, False, tick, "as handed over")
     budget = settings.budget or usual(task.name, settings.hidden)[0]
-    training = train(session, learner, task.rates, _labels(task, settings), budget, tick)
+    training = train(session, learner, task.phases, _labels(task, settings), budget, tick)
     _let_age(session.emulator, settings)
     ledger = session.emulator.ledger
     free = _test(session, task, settings.split, False, tick)
@@ -273,5 +273,5 @@ def _test(session: Session, task: Task, split: str, control: bool, tick: Tick, h
     """Present a whole split with the task's own labels."""
     labels, stage = task.splits[split][1], f"{split} {how}".strip()
     return evaluate(
-        session, task.rates[split], labels, control=control, tick=lambda done: tick(stage, done, len(labels))
+        session, task.phases[split], labels, control=control, tick=lambda done: tick(stage, done, len(labels))
     )

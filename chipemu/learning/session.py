@@ -27,6 +27,7 @@ class Session:
     key : (run, 2) seeds of what is drawn in lessons
     window : (run,) windows that a run has played in lessons
     shuffled : plastic synapses whose neurons' feedback gets a random sign at every taught pass (an ablation)
+    watched : neurons whose spikes a lesson keeps for every presentation
     """
 
     def __init__(self, emulator: Emulator, circuit: Circuit, schedule: Schedule, seeds):
@@ -34,7 +35,7 @@ class Session:
         self.rng = [np.random.Generator(np.random.Philox(seed)) for seed in seeds]
         self.key = np.stack([seed.generate_state(2) for seed in seeds]).astype(np.uint64)
         self.window = np.zeros(emulator.n_runs, np.int64)
-        self.shuffled = np.zeros(0, np.int64)
+        self.shuffled = self.watched = np.zeros(0, np.int64)
         mapped = emulator.mapped
         self._outputs = mapped.neuron_slice("outputs")
         self._controllers = [mapped.neuron_slice("positive"), mapped.neuron_slice("negative")]

@@ -40,6 +40,8 @@ _SLOWER = ((0.34, 0.3), (0.67, 0.1))
 _SLOWEST = ((0.34, 0.3), (0.67, 0.05))
 _BRIGHT = Schedule(margin=24, target_rate=80.0, gate_rate=60.0)
 _LONG_UNSURE = Schedule(decide=0.3, margin=12)
+# The delay is three time constants of an ordinary synapse, so that none of these carries a cue across it.
+_LATE = Schedule(settle=0.1, delay=0.1, decide=0.2, gap=0.1, margin=8, target_rate=80.0, gate_rate=60.0)
 USUAL = {
     "binary": (Budget(200, 4, 100, 2), Schedule(settle=0.1, decide=0.5, gap=0.05, gated=False)),
     "yinyang": (Budget(), Schedule()),
@@ -47,6 +49,7 @@ USUAL = {
     "breast-cancer": (Budget(1000, 8, 75, 3, decay=_SLOWER), _LONG_UNSURE),
     "digits": (Budget(4000, 12, 250, 1, 4, _SLOWEST), _BRIGHT),
     "mnist": (Budget(9000, 12, 250, 1, 4, _SLOWEST), _BRIGHT),
+    "delayed-cue": (Budget(1200, 6, 100, 1), _LATE),
 }
 # With a hidden layer outputs have as many plastic inputs as those of the larger tasks, so that they are wired likewise.
 _DEEPER = Budget(6000, 6, 150, 1, 2, ((0.33, 0.3), (0.66, 0.1), (0.83, 0.04)))

@@ -106,6 +106,7 @@ def _train_at_host(session, learner, deck, rates, labels, n_presentations, tick=
     presentation.
     """
     schedule, n = session.schedule, session.n_runs
+    phases = rates.reshape(len(rates), -1, session.circuit.n_inputs)
     everyone = np.arange(n)
     left = np.full(n, n_presentations)
     current = np.array([deck.draw(run) for run in range(n)])
@@ -113,9 +114,11 @@ def _train_at_host(session, learner, deck, rates, labels, n_presentations, tick=
     wrong = np.zeros(n, np.int64)
     while np.any(left > 0):
         active = left > 0
-        inputs, label = rates[current], labels[everyone, current]
+        early, inputs, label = phases[current, 0], phases[current, -1], labels[everyone, current]
         targets = session.target_rates(label)
-        session.play(inputs, targets, teach & active, schedule.settle, active=active)
+        session.play(early, targets, teach & active, schedule.settle, active=active)
+        if schedule.delay:
+            session.play(inputs, targets, teach & active, schedule.delay, active=active)
         window = learner.teach(inputs, targets, teach & active, active)
         free = active & ~teach
         counts = session.unit_counts(window)
@@ -150,7 +153,7 @@ def train(session: Session, learner: ChipLearner | HostLearner, rates, labels, b
     Parameters
     ----------
     session, learner
-    rates : mapping of split to (presentation, input) [Hz]
+    rates : mapping of split to (presentation, input) or (presentation, phase, input) [Hz]
     labels : mapping of split to (run, presentation): what each die is taught
     budget
     tick : called as ``tick("train", done, total)`` in presentations of the slowest run, for progress
