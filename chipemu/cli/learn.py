@@ -149,8 +149,15 @@ def learn(
     mirror_feedback: Annotated[
         bool, Option("--mirror-feedback", help="hidden feedback follows the outputs' codes, rewritten by the host")
     ] = False,
+    recurrent: Annotated[bool, Option("--recurrent", help="hidden neurons also read one another")] = False,
+    least_control: Annotated[
+        bool, Option("--least-control", help="feedback is injected into hidden neurons (yinyang)")
+    ] = False,
     freeze_hidden: Annotated[
         bool, Option("--freeze-hidden", help="ablation: the hidden layer keeps its random first weights")
+    ] = False,
+    freeze_recurrent: Annotated[
+        bool, Option("--freeze-recurrent", help="ablation: recurrent synapses keep their random first weights")
     ] = False,
     shuffle_feedback: Annotated[
         bool,
@@ -198,7 +205,10 @@ def learn(
         inject=not no_inject,
         hidden=hidden,
         mirror_feedback=mirror_feedback,
+        least_control=least_control,
         freeze_hidden=freeze_hidden,
+        recurrent=recurrent,
+        freeze_recurrent=freeze_recurrent,
         shuffle_feedback=shuffle_feedback,
         regions=_GRID if regions else 0,
         latches=tuple(_items(latch)),

@@ -34,6 +34,7 @@ class Lesson(NamedTuple):
     mode: int
     gated: bool  # the controlled pass only after a wrong decision, or one whose lead is small
     margin: int  # ... of fewer spikes than this
+    throughout: bool  # synapses learn in all of a controlled pass, not in its last part alone
     steps: np.ndarray  # (4) int64: settle, decide, gap, delay between settle and decide
     target: np.ndarray  # (2) float64: rate asked of the right unit, and of the others [spikes per step]
     trains: int  # inputs of one source, side by side, whose trains interleave
@@ -87,8 +88,8 @@ def no_lesson(n_runs: int) -> Lesson:
     """A lesson of no presentations."""
     nothing, none = np.zeros((n_runs, 0), np.int64), np.zeros(0, np.int64)
     return Lesson(
-        TEST, False, 0, np.zeros(4, np.int64), np.zeros(2), 1, 0.0, np.zeros((0, 1, 0)), nothing, nothing, none, none,
-        none, np.zeros((n_runs, 2), np.uint64), np.zeros(n_runs, np.int64), **room(n_runs, 0, 0, 0, 0, 0, 0),
+        TEST, False, 0, False, np.zeros(4, np.int64), np.zeros(2), 1, 0.0, np.zeros((0, 1, 0)), nothing, nothing, none,
+        none, none, np.zeros((n_runs, 2), np.uint64), np.zeros(n_runs, np.int64), **room(n_runs, 0, 0, 0, 0, 0, 0),
     )  # fmt: skip
 
 
@@ -259,7 +260,8 @@ def _begin_window(lesson, run, m, part, control, plastic):
     _set_trains(lesson, run, presentation, phase, lesson.label[run, m], control and part != GAP)
     lesson.offset[run, run] = 0
     lesson.offset[run, run + 1] = _sort_trains(lesson, run, lesson.steps[part])
-    plastic.learn[run] = 1 if control and lesson.mode == TEACH and part == DECIDE else 0
+    learning = part == DECIDE or (lesson.throughout and part != GAP)
+    plastic.learn[run] = 1 if control and lesson.mode == TEACH and learning else 0
     if plastic.learn[run] != 0:
         _shuffle_signs(lesson, run, plastic)
 

@@ -15,7 +15,7 @@ from chipemu.errors import InputError
 from chipemu.learning.circuit import Circuit, build_circuit
 from chipemu.learning.evaluate import Evaluation, evaluate
 from chipemu.learning.handover import cloned, read_image
-from chipemu.learning.hidden import HIDDEN, check_place, first_weights
+from chipemu.learning.hidden import TRAINED, check_place, first_weights
 from chipemu.learning.latches import choose
 from chipemu.learning.regions import check_plane, map_plane
 from chipemu.learning.result import Measured, charge, merge_folds, result
@@ -231,15 +231,18 @@ def _session(laboratory: _Laboratory, task: Task) -> Session:
 
 
 def _begin_hidden(session: Session, settings: Settings, rates: np.ndarray) -> None:
-    """Give every run its first weights, and the hidden synapses their gate."""
+    """Give every run its first weights, and the synapses of hidden neurons their gate."""
     layer, emulator = hidden_layer(settings), session.emulator
     seeds = _seed_sequences(settings, _FIRST_WEIGHTS)
     generators = [np.random.Generator(np.random.Philox(seed)) for seed in seeds]
     code_max = emulator.mapped.device.plastic.code_max
     emulator.upload(first_weights(layer, session.circuit, rates, code_max, generators))
-    emulator.require_activity(HIDDEN, layer.active)
+    session.watched = session.controllers
+    names = [p.name for p in session.circuit.trained if p.name != TRAINED]
+    for name in names:
+        emulator.require_activity(name, layer.active)
     if settings.shuffle_feedback:
-        session.shuffled = emulator.plastic_synapses(HIDDEN)
+        session.shuffled = np.concatenate([emulator.plastic_synapses(name) for name in names])
 
 
 def _seed_sequences(settings: Settings, *key: int) -> list[np.random.SeedSequence]:

@@ -81,7 +81,8 @@ def _lesson(session: Session, rates, order, labels, mode) -> Lesson:
     n_sources, most = mapped.n_sources, int(lengths.max())
     summed = rates.sum(2).max(initial=0.0) + (n_sources - rates.shape[2]) * max(target.max(), schedule.gate_rate)
     return Lesson(
-        mode, schedule.gated, schedule.margin, lengths, target * dt, circuit.n_trains, schedule.gate_rate * dt,
+        mode, schedule.gated, schedule.margin, schedule.learn_throughout, lengths, target * dt, circuit.n_trains,
+        schedule.gate_rate * dt,
         np.ascontiguousarray(rates * dt, float), np.ascontiguousarray(order, np.int64),
         np.ascontiguousarray(labels, np.int64), unit, session.shuffled, emulator.lane[session.watched],
         session.key, session.window,

@@ -18,6 +18,7 @@ class Schedule:
     delay : between both, with the input of the second part; nothing is counted or learned
     gap : silence between presentations
     gated : True raises the learn-enable line only after a wrong decision; False always
+    learn_throughout : whether synapses learn in all of a controlled pass and not in its last part alone
     margin : with ``gated``, a right decision counts as wrong if the right unit leads by fewer spikes than this
     target_rate : rate asked of the unit of the right class [Hz]
     other_rate : rate asked of the other units [Hz]
@@ -29,6 +30,7 @@ class Schedule:
     gap: float = 0.03
     delay: float = 0.0
     gated: bool = True
+    learn_throughout: bool = False
     margin: int = 0
     target_rate: float = 40.0
     other_rate: float = 0.0

@@ -39,7 +39,16 @@ class Session:
         mapped = emulator.mapped
         self._outputs = mapped.neuron_slice("outputs")
         self._controllers = [mapped.neuron_slice("positive"), mapped.neuron_slice("negative")]
-        self._feedback_charge = [emulator.nominal_charge(circuit.output_point, r) for r in ("nmda", "gaba_a")]
+        self._feedback_charge = self.feedback_charges(circuit.output_point)
+
+    def feedback_charges(self, point: str) -> list[float]:
+        """Charge of one word of positive and of negative feedback at an operating point, by design values [C]."""
+        return [self.emulator.nominal_charge(point, receptor) for receptor in ("nmda", "gaba_a")]
+
+    @property
+    def controllers(self) -> np.ndarray:
+        """Neurons that control the outputs: the positive ones, then the negative ones."""
+        return np.concatenate([np.arange(part.start, part.stop) for part in self._controllers])
 
     @property
     def n_runs(self) -> int:

@@ -7,7 +7,7 @@ from chipemu.device import DeviceSpec, load_device
 from chipemu.device_file import content_hash
 from chipemu.errors import InputError, UnknownNameError
 from chipemu.learning.circuit import TRAINED, Controller
-from chipemu.learning.hidden import HIDDEN, Hidden
+from chipemu.learning.hidden import HIDDEN, RECURRENT, Hidden
 from chipemu.learning.rules import HostRule
 from chipemu.learning.schedule import Schedule
 from chipemu.learning.train import Budget
@@ -21,7 +21,18 @@ CHIP_ETA = {"digits": 6.0, "mnist": 6.0}  # where it is another: their words wei
 # Few sources leave room for many trains of each, which together are nearly a constant current. Many add up, so that
 # their first codes are smaller.
 _MANY_SOURCES = Hidden(0, taught_classes=2, spread=4)
-LAYERS = {"yinyang": Hidden(0, trains=12), "digits": _MANY_SOURCES, "mnist": _MANY_SOURCES}
+# Of 64 plastic synapses 18 see the cue and 44 the other neurons; the constant source holds these near their threshold.
+_REMEMBERING = Hidden(0, trains=2, constant=2, recurrent_fan_in=44, point="recurrent")
+LAYERS = {
+    "yinyang": Hidden(0, trains=12),
+    "digits": _MANY_SOURCES,
+    "mnist": _MANY_SOURCES,
+    "delayed-cue": _REMEMBERING,
+}
+# Feedback that is injected is weak, and hidden synapses learn the faster for it. Room is left to read other neurons.
+CONTROLLED = {
+    "yinyang": Hidden(0, trains=6, recurrent_fan_in=30, injected=True, point="hidden-controlled", eta=0.05),
+}
 DEFAULT_HIDDEN_ETA = 0.5  # of outputs that read a hidden layer
 HIDDEN_ETA = {"digits": 2.0, "mnist": 2.0}  # where it is another: their hidden neurons fire less
 
@@ -40,8 +51,8 @@ _SLOWER = ((0.34, 0.3), (0.67, 0.1))
 _SLOWEST = ((0.34, 0.3), (0.67, 0.05))
 _BRIGHT = Schedule(margin=24, target_rate=80.0, gate_rate=60.0)
 _LONG_UNSURE = Schedule(decide=0.3, margin=12)
-# The delay is three time constants of an ordinary synapse, so that none of these carries a cue across it.
-_LATE = Schedule(settle=0.1, delay=0.1, decide=0.2, gap=0.1, margin=8, target_rate=80.0, gate_rate=60.0)
+# The delay is four time constants of the slow synapses at `recurrent`, so that these alone carry no cue across it.
+_LATE = Schedule(settle=0.1, delay=0.4, decide=0.2, gap=0.3, margin=8, target_rate=80.0, gate_rate=60.0)
 USUAL = {
     "binary": (Budget(200, 4, 100, 2), Schedule(settle=0.1, decide=0.5, gap=0.05, gated=False)),
     "yinyang": (Budget(), Schedule()),
@@ -49,7 +60,7 @@ USUAL = {
     "breast-cancer": (Budget(1000, 8, 75, 3, decay=_SLOWER), _LONG_UNSURE),
     "digits": (Budget(4000, 12, 250, 1, 4, _SLOWEST), _BRIGHT),
     "mnist": (Budget(9000, 12, 250, 1, 4, _SLOWEST), _BRIGHT),
-    "delayed-cue": (Budget(1200, 6, 100, 1), _LATE),
+    "delayed-cue": (Budget(900, 6, 100, 1, 2, _SLOWER), _LATE),
 }
 # With a hidden layer outputs have as many plastic inputs as those of the larger tasks, so that they are wired likewise.
 _DEEPER = Budget(6000, 6, 150, 1, 2, ((0.33, 0.3), (0.66, 0.1), (0.83, 0.04)))
@@ -57,6 +68,7 @@ _LONG = replace(_BRIGHT, margin=8, settle=0.06, decide=0.2, gap=0.02)
 DEEP = {
     "digits": (replace(_DEEPER, presentations=4000, validation=250), _BRIGHT),
     "mnist": (replace(_DEEPER, presentations=9000, validation=250), _BRIGHT),
+    "delayed-cue": USUAL["delayed-cue"],
 }
 # Where a source has few of a neuron's 62 free words, its weight is held to that share: 1 of 62 sources, 2 of 31. So few
 # levels need rounding that balances within a unit.
@@ -103,9 +115,12 @@ class Settings:
     permute_labels : ablation: labels of train and validation are shuffled, anew for every run
     inject : False senses the feedback current without injecting it into the somata
     hidden : hidden neurons; 0 for one layer
+    least_control : feedback is injected into hidden neurons, and they learn in the state that it brings about
     layer : recipe of the hidden layer, whose number of neurons is ``hidden``; None takes the usual one of the task
     mirror_feedback : the host rewrites hidden feedback at checkpoints after what the outputs have learned
     freeze_hidden : ablation: the hidden synapses keep their first codes
+    recurrent : hidden neurons also read one another
+    freeze_recurrent : ablation: recurrent synapses keep their first codes
     shuffle_feedback : ablation: the feedback of every hidden neuron gets a random sign at every taught presentation
     mapping : name or path of a saved placement; None places anew
     repair : move the network off what is dead or stuck on each die, see :func:`chipemu.mapping.repair`
@@ -142,9 +157,12 @@ class Settings:
     permute_labels: bool = False
     inject: bool = True
     hidden: int = 0
+    least_control: bool = False
     layer: Hidden | None = None
     mirror_feedback: bool = False
     freeze_hidden: bool = False
+    recurrent: bool = False
+    freeze_recurrent: bool = False
     shuffle_feedback: bool = False
     mapping: str | None = None
     repair: bool = True
@@ -214,7 +232,10 @@ def chip_eta(settings: Settings) -> dict[str, float]:
     eta = usual if settings.eta is None else settings.eta
     if layer is None:
         return {TRAINED: eta}
-    return {TRAINED: eta, HIDDEN: 0.0 if settings.freeze_hidden else eta * layer.eta}
+    etas = {TRAINED: eta, HIDDEN: 0.0 if settings.freeze_hidden else eta * layer.eta}
+    if layer.recurrent:
+        etas[RECURRENT] = 0.0 if settings.freeze_recurrent else etas[HIDDEN]
+    return etas
 
 
 def hidden_layer(settings: Settings) -> Hidden | None:
@@ -226,8 +247,18 @@ def hidden_layer(settings: Settings) -> Hidden | None:
         If an ablation of a hidden layer is asked for without one.
     """
     if settings.hidden:
-        layer = settings.layer or LAYERS.get(settings.task, Hidden(0))
-        return replace(layer, neurons=settings.hidden, mirrored=layer.mirrored or settings.mirror_feedback)
+        layer = settings.layer or (CONTROLLED if settings.least_control else LAYERS).get(settings.task, Hidden(0))
+        if settings.least_control and not layer.injected:
+            raise InputError(f"least control has no recipe for {settings.task}; allowed {', '.join(CONTROLLED)}")
+        layer = replace(layer, neurons=settings.hidden, mirrored=layer.mirrored or settings.mirror_feedback)
+        layer = replace(layer, recurrent=layer.recurrent or settings.recurrent)
+        if settings.freeze_recurrent and not layer.recurrent:
+            raise InputError("freezing recurrent synapses needs some: give --recurrent")
+        return layer
+    if settings.least_control:
+        raise InputError("least control is of a hidden layer: give --hidden, e.g. 120")
+    if settings.recurrent or settings.freeze_recurrent:
+        raise InputError("recurrent synapses are those of a hidden layer: give --hidden, e.g. 120")
     if settings.freeze_hidden or settings.shuffle_feedback or settings.mirror_feedback:
         raise InputError(
             "freezing a hidden layer, and shuffling or mirroring its feedback, needs one: give --hidden, e.g. 120"
