@@ -32,7 +32,7 @@ class Timing:
     settle: float
     delay: float
     decide: float
-    tau: float = 0.05
+    tau: float
     step: float = 0.02
 
     @property
@@ -46,7 +46,7 @@ class Timing:
 
         Examples
         --------
-        >>> Timing(0.1, 0.0, 0.2).steps
+        >>> Timing(0.1, 0.0, 0.2, tau=0.1).steps
         (5, 0, 10)
         """
         return tuple(

@@ -6,7 +6,7 @@ import pytest
 from chipemu import recurrent_network as network
 from chipemu.tasks import load_task
 
-TIMING = network.Timing(settle=0.1, delay=0.04, decide=0.1)
+TIMING = network.Timing(settle=0.1, delay=0.04, decide=0.1, tau=0.05)
 
 
 @pytest.fixture(scope="module")

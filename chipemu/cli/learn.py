@@ -254,7 +254,7 @@ def _settings(*, numbers, chip_seeds, budget, schedule, weights, **chosen) -> Se
     from chipemu.learning.settings import Settings, usual
     from chipemu.seeds import CHIPS, NOISE, seeds
 
-    usual_budget, usual_schedule = usual(chosen["task"], chosen["hidden"])
+    usual_budget, usual_schedule = usual(chosen["task"], chosen["hidden"], chosen["least_control"])
     return Settings(
         **chosen,
         chip_seeds=chip_seeds or seeds(chosen["seed"], numbers[0], CHIPS),

@@ -184,7 +184,7 @@ def _fold(laboratory: _Laboratory, task: Task, tick: Tick) -> xr.Dataset:
     if settings.start_from is not None:
         learner.restore(read_image(settings.start_from, task, session))
         handed = _test(session, task, settings.split, False, tick, "as handed over")
-    budget = settings.budget or usual(task.name, settings.hidden)[0]
+    budget = settings.budget or usual(task.name, settings.hidden, settings.least_control)[0]
     training = train(session, learner, task.phases, _labels(task, settings), budget, tick)
     _let_age(session.emulator, settings)
     ledger = session.emulator.ledger
@@ -223,7 +223,7 @@ def _session(laboratory: _Laboratory, task: Task) -> Session:
     emulator.inject(settings.inject)
     if settings.silence_above is not None:
         silence_hot(emulator, settings.silence_above)
-    schedule = settings.schedule or usual(task.name, settings.hidden)[1]
+    schedule = settings.schedule or usual(task.name, settings.hidden, settings.least_control)[1]
     session = Session(emulator, laboratory.circuit, schedule, _seed_sequences(settings))
     if laboratory.circuit.has_hidden:
         _begin_hidden(session, settings, task.rates["train"])

@@ -16,7 +16,7 @@ from chipemu.learning.settings import Settings
 from chipemu.learning.train import Training
 from chipemu.ledger import Ledger
 from chipemu.masked_network import masked_accuracy
-from chipemu.parameters import core_temperature, design_currents, neuron_currents
+from chipemu.parameters import core_temperature, design_currents, neuron_currents, nominal_decay
 from chipemu.recurrent_network import Timing, recurrent_accuracy
 from chipemu.storage import provenance
 from chipemu.tasks import Task
@@ -164,7 +164,8 @@ def _float_accuracy(task: Task, session: Session) -> dict[str, float]:
     masks = {p.name: circuit.weight_table(np.ones((1, len(p)), np.int64), p.name)[0] > 0 for p in circuit.trained}
     if RECURRENT not in masks and task.late_rates is None:
         return masked_accuracy(task, masks[HIDDEN], masks[TRAINED])
-    timing = Timing(schedule.settle, schedule.delay, schedule.decide)
+    device, point = session.emulator.mapped.device, session.emulator.points[circuit.hidden.point]
+    timing = Timing(schedule.settle, schedule.delay, schedule.decide, tau=nominal_decay(device, point, "ampa"))
     return recurrent_accuracy(task, masks[HIDDEN], masks.get(RECURRENT), masks[TRAINED], timing)
 
 

@@ -31,7 +31,7 @@ LAYERS = {
 }
 # Feedback that is injected is weak, and hidden synapses learn the faster for it. Room is left to read other neurons.
 CONTROLLED = {
-    "yinyang": Hidden(0, trains=6, recurrent_fan_in=30, injected=True, point="hidden-controlled", eta=0.05),
+    "yinyang": Hidden(0, trains=6, recurrent_fan_in=30, injected=True, point="hidden-controlled", eta=0.02),
 }
 DEFAULT_HIDDEN_ETA = 0.5  # of outputs that read a hidden layer
 HIDDEN_ETA = {"digits": 2.0, "mnist": 2.0}  # where it is another: their hidden neurons fire less
@@ -51,7 +51,7 @@ _SLOWER = ((0.34, 0.3), (0.67, 0.1))
 _SLOWEST = ((0.34, 0.3), (0.67, 0.05))
 _BRIGHT = Schedule(margin=24, target_rate=80.0, gate_rate=60.0)
 _LONG_UNSURE = Schedule(decide=0.3, margin=12)
-# The delay is four time constants of the slow synapses at `recurrent`, so that these alone carry no cue across it.
+# The delay is four time constants of the slow synapses at `recurrent`, so that these alone carry little across it.
 _LATE = Schedule(settle=0.1, delay=0.4, decide=0.2, gap=0.3, margin=8, target_rate=80.0, gate_rate=60.0)
 USUAL = {
     "binary": (Budget(200, 4, 100, 2), Schedule(settle=0.1, decide=0.5, gap=0.05, gated=False)),
@@ -65,6 +65,8 @@ USUAL = {
 # With a hidden layer outputs have as many plastic inputs as those of the larger tasks, so that they are wired likewise.
 _DEEPER = Budget(6000, 6, 150, 1, 2, ((0.33, 0.3), (0.66, 0.1), (0.83, 0.04)))
 _LONG = replace(_BRIGHT, margin=8, settle=0.06, decide=0.2, gap=0.02)
+# Control comes on after a wrong decision and never else, so that its amount is what is still to be learned.
+_LEAST = (Budget(2400, 8, 100, 1, 2, ((0.4, 0.3), (0.7, 0.1))), replace(_LONG, margin=0, decide=0.12))
 DEEP = {
     "digits": (replace(_DEEPER, presentations=4000, validation=250), _BRIGHT),
     "mnist": (replace(_DEEPER, presentations=9000, validation=250), _BRIGHT),
@@ -300,8 +302,10 @@ def _is_dynapse2(device: DeviceSpec | None) -> bool:
     return device is not None and "dynapse2" in device.lineage
 
 
-def usual(task: str, hidden: int = 0) -> tuple[Budget, Schedule]:
+def usual(task: str, hidden: int = 0, least_control: bool = False) -> tuple[Budget, Schedule]:
     """Budget and schedule that a task is trained with, without or with hidden neurons, unless told otherwise."""
+    if least_control:
+        return _LEAST
     if hidden:
         return DEEP.get(task, (_DEEPER, _LONG))
     return USUAL.get(task, (Budget(), Schedule()))
