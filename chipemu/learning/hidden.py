@@ -18,9 +18,9 @@ A synapse learns only while its neuron has spiked of late, which stands in for t
 Recurrent, hidden neurons also read some of one another through plastic synapses, which learn by the same rule.
 
 Under least control (Meulemans et al. 2022) the current is injected after all: it moves the hidden neurons to a state in
-which the outputs are as asked, and the same rule there, w <- w + eta psi s, lets the network hold this state with ever
-less of it.  What is to fall is the amount of control, 1/2 |psi|^2.  The feedback is weak, and so are the differences
-between what is learned under control and what is tested without.
+which the outputs are as asked, and the same rule there, w <- w + eta psi s, is to let the network hold this state with
+ever less of it: what should fall is the amount of control, 1/2 |psi|^2.  The feedback is weak, so that features under
+control and without are nearly the same.
 """
 
 from collections.abc import Mapping, Sequence

@@ -120,7 +120,7 @@ class Settings:
     least_control : feedback is injected into hidden neurons, and they learn in the state that it brings about
     layer : recipe of the hidden layer, whose number of neurons is ``hidden``; None takes the usual one of the task
     mirror_feedback : the host rewrites hidden feedback at checkpoints after what the outputs have learned
-    freeze_hidden : ablation: the hidden synapses keep their first codes
+    freeze_hidden : ablation: the synapses of hidden neurons keep their first codes
     recurrent : hidden neurons also read one another
     freeze_recurrent : ablation: recurrent synapses keep their first codes
     shuffle_feedback : ablation: the feedback of every hidden neuron gets a random sign at every taught presentation
