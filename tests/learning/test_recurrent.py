@@ -129,6 +129,6 @@ def test_recurrence_without_its_neurons_is_refused(wrong, text):
 def test_the_cue_is_remembered_across_the_delay_by_recurrent_synapses_alone():
     quick = Budget(presentations=400, checkpoints=2, validation=100, finalists=1)
     settings = Settings("delayed-cue", chip_seeds=(1,), without=("calibration",), hidden=80, budget=quick)
-    forward, recurrent = (float(learn(replace(settings, recurrent=on))["accuracy_validation"]) for on in (False, True))
+    forward, recurrent = (learn(replace(settings, recurrent=on))["accuracy_validation"].item() for on in (False, True))
     assert forward < 0.35
     assert recurrent > 0.55
