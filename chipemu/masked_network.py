@@ -3,7 +3,7 @@
 It sees the rates that the chip is sent, and has a weight exactly where the chip has a synapse.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -52,19 +52,51 @@ def masked_accuracy(
     masks = (sees.T.astype(float), np.ones(len(sees)), read.astype(float), np.ones(task.n_classes))
     weights = [rng.normal(0, 1 / np.sqrt(max(mask.sum(0).max(), 1)), mask.shape) * mask for mask in masks]
     labels = {split: y for split, (_, y) in task.splits.items()}
+    descend(
+        weights,
+        masks,
+        lambda batch: _slopes(weights, inputs["train"][batch], labels["train"][batch]),
+        list(in_batches(len(labels["train"]), epochs, rng)),
+    )
+    return {split: float(np.mean(_scores(weights, x)[1].argmax(1) == labels[split])) for split, x in inputs.items()}
+
+
+def descend(
+    weights: Sequence[np.ndarray],
+    masks: Sequence[np.ndarray],
+    slopes: Callable[[np.ndarray], Sequence[np.ndarray]],
+    batches: Sequence[np.ndarray],
+) -> None:
+    """Let weights go down their slopes by Adam, with a learning rate of 5e-3 that falls to zero.
+
+    Parameters
+    ----------
+    weights : sequence of ndarray
+        Changed in place.
+    masks : sequence of ndarray
+        0 where there is no weight.
+    slopes : callable
+        Gradients at the weights as they are, of the presentations of a batch.
+    batches : sequence of ndarray of int
+
+    Examples
+    --------
+    >>> w = [np.array([1.0])]
+    >>> descend(w, [np.ones(1)], lambda batch: [2 * w[0]], [np.zeros(1, int)] * 3000)
+    >>> bool(abs(w[0][0]) < 0.01)
+    True
+    """
     moments = [np.zeros_like(w) for w in weights], [np.zeros_like(w) for w in weights]
-    batches = list(_batches(len(labels["train"]), epochs, rng))
     for step, batch in enumerate(batches, 1):
-        slopes = _slopes(weights, inputs["train"][batch], labels["train"][batch])
-        for w, mask, slope, mean, square in zip(weights, masks, slopes, *moments, strict=True):
+        for w, mask, slope, mean, square in zip(weights, masks, slopes(batch), *moments, strict=True):
             mean += (1 - _KEPT[0]) * (slope - mean)
             square += (1 - _KEPT[1]) * (slope**2 - square)
             size = np.sqrt(square / (1 - _KEPT[1] ** step)) + _TINY
             w -= _STEP * (1 - step / len(batches)) * (mask > 0) * mean / (1 - _KEPT[0] ** step) / size
-    return {split: float(np.mean(_scores(weights, x)[1].argmax(1) == labels[split])) for split, x in inputs.items()}
 
 
-def _batches(n: int, epochs: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def in_batches(n: int, epochs: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Presentations of every batch: each epoch has all of ``n`` in an order of its own."""
     for _ in range(epochs):
         order = rng.permutation(n)
         yield from (order[first : first + _BATCH] for first in range(0, n, _BATCH))

@@ -101,6 +101,9 @@ _RESULTS = (
     Variable("target_error_off", _RUN, "Hz", "real", "mean |population rate - target|, feedback off"),
     Variable("validation_history", (*_RUN, "checkpoint"), "1", "real", "fraction right on validation at a checkpoint"),
     Variable("charge_history", (*_RUN, "checkpoint"), "C", "real", "feedback charge of a training presentation"),
+    Variable(
+        "control_history", (*_RUN, "checkpoint"), "C^2", "real", "1/2 |psi|^2 of a hidden neuron in a presentation"
+    ),
     Variable("region", (*_RUN, "grid_y", "grid_x"), "1", "index", "class decided at a point of the plane; else -1"),
     Variable("region_true", ("grid_y", "grid_x"), "1", "index", "class asked for at a point of the plane; else -1"),
     Variable("grid_x", ("grid_x",), "1", "real", "first coordinate of the plane"),
@@ -109,6 +112,9 @@ _RESULTS = (
     Variable("feedback_compliance", _RUN, "1", "real", "part of the feedback that the outputs read, |J+ J Q| / |Q|"),
     Variable(
         "weight_hidden", (*_RUN, "hidden_neuron", "source"), "1", "count", "trained signed code of the hidden layer"
+    ),
+    Variable(
+        "weight_recurrent", (*_RUN, "hidden_neuron", "hidden_sender"), "1", "count", "trained code within hidden layer"
     ),
     Variable("calibration_success", ("chip",), "1", "flag", "all calibrated quantities within tolerance"),
     Variable("confusion", (*_RUN, *_CLASSES), "1", "count", "presentations of a class by the class decided"),

@@ -341,6 +341,15 @@ def test_words_of_a_hidden_layer_become_settings(asked, chipemu):
     assert (settings.budget, settings.schedule) == usual("yinyang", 30) != usual("yinyang")
 
 
+def test_words_of_a_recurrent_layer_become_settings(asked, chipemu):
+    words = ("--recurrent", "--freeze-recurrent", "--least-control")
+    assert chipemu("learn", "yinyang", "--hidden", "30", *words)[0] == 0
+    (settings,) = asked
+    assert settings.recurrent
+    assert settings.freeze_recurrent
+    assert settings.least_control
+
+
 def test_regions_are_drawn(asked, chipemu, tmp_path):
     assert chipemu("learn", "yinyang", "--regions", "r.png")[0] == 0
     assert asked[0].regions > 0

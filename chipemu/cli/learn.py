@@ -80,7 +80,10 @@ Option = typer.Option
 
 def learn(
     task: Annotated[
-        str, typer.Argument(metavar="TASK", help="yinyang, binary, iris, breast-cancer, digits or mnist (a subset)")
+        str,
+        typer.Argument(
+            metavar="TASK", help="yinyang, binary, iris, breast-cancer, digits, mnist (a subset), delayed-cue"
+        ),
     ],
     device: Annotated[str | None, Option(metavar="D", help="name or path; by default the usual one of --where")] = None,
     where: Annotated[Place | None, Option(help="by default on the chip if it has plastic synapses")] = None,
@@ -157,8 +160,15 @@ def learn(
     mirror_feedback: Annotated[
         bool, Option("--mirror-feedback", help="hidden feedback follows the outputs' codes, rewritten by the host")
     ] = False,
+    recurrent: Annotated[bool, Option("--recurrent", help="hidden neurons also read one another")] = False,
+    least_control: Annotated[
+        bool, Option("--least-control", help="feedback is injected into hidden neurons (yinyang)")
+    ] = False,
     freeze_hidden: Annotated[
         bool, Option("--freeze-hidden", help="ablation: the hidden layer keeps its random first weights")
+    ] = False,
+    freeze_recurrent: Annotated[
+        bool, Option("--freeze-recurrent", help="ablation: recurrent synapses keep their random first weights")
     ] = False,
     shuffle_feedback: Annotated[
         bool,
@@ -206,7 +216,10 @@ def learn(
         inject=not no_inject,
         hidden=hidden,
         mirror_feedback=mirror_feedback,
+        least_control=least_control,
         freeze_hidden=freeze_hidden,
+        recurrent=recurrent,
+        freeze_recurrent=freeze_recurrent,
         shuffle_feedback=shuffle_feedback,
         regions=_GRID if regions else 0,
         latches=tuple(_items(latch)),
@@ -253,7 +266,7 @@ def _settings(*, numbers, chip_seeds, budget, schedule, weights, **chosen) -> Se
     from chipemu.learning.settings import Settings, usual
     from chipemu.seeds import CHIPS, NOISE, seeds
 
-    usual_budget, usual_schedule = usual(chosen["task"], chosen["hidden"])
+    usual_budget, usual_schedule = usual(chosen["task"], chosen["hidden"], chosen["least_control"])
     return Settings(
         **chosen,
         chip_seeds=chip_seeds or seeds(chosen["seed"], numbers[0], CHIPS),

@@ -64,6 +64,7 @@ def summary(result: xr.Dataset, settings: Settings, device: str, where: str, wal
         "accuracy_float_snn": _number(result, "accuracy_float_snn"),
         "accuracy_transferred": _by_die(result["accuracy_transferred"]) if settings.transfer else None,
         "feedback_compliance": _median(result, "feedback_compliance") if "feedback_compliance" in result else None,
+        "control_fall": _control_fall(result),
         "accuracy_ideal": _number(result, "accuracy_ideal"),
         "accuracy_chance": _number(result, "accuracy_chance"),
         "target_error_hz": {side: float(result[f"target_error_{side}"].median()) for side in ("on", "off")},
@@ -83,6 +84,15 @@ def summary(result: xr.Dataset, settings: Settings, device: str, where: str, wal
 
 def _median(result: xr.Dataset, name: str) -> float:
     return float(result[name].median())
+
+
+def _control_fall(result: xr.Dataset) -> list[float] | None:
+    """How many times less control the hidden neurons of each die take at the end of training than in its beginning."""
+    if "control_history" not in result or result.sizes["checkpoint"] == 0:
+        return None
+    history = result["control_history"]
+    last = history.isel(checkpoint=-1)
+    return _by_die(history.isel(checkpoint=0) / last.where(last > 0))
 
 
 def _power(result: xr.Dataset, settings: Settings) -> dict:
@@ -113,8 +123,8 @@ def _presentation(settings: Settings) -> float:
     """Length of a presentation with the gap after it [s]."""
     from chipemu.learning.settings import usual
 
-    schedule = settings.schedule or usual(settings.task, settings.hidden)[1]
-    return schedule.settle + schedule.decide + schedule.gap
+    usual_schedule = usual(settings.task, settings.hidden, settings.least_control)[1]
+    return (settings.schedule or usual_schedule).length
 
 
 def _worst(result: xr.Dataset) -> dict | None:

@@ -1,14 +1,15 @@
 """Presentations one after the other on one die: the host's part of a lesson, which needs nothing but spike counts.
 
-A presentation has a free pass (settle, then decide: output spikes are counted, the unit with most is the decision) and,
-where the lesson asks for it, a controlled pass on the same input (targets on, the gate off, the learn-enable line high
-in its second part); a silent gap ends it.  The state of the chip is never reset.
+A presentation has a free pass (settle, perhaps a delay, then decide: output spikes are counted, the unit with most is
+the decision) and, where the lesson asks for it, a controlled pass on the same input (targets on, the gate off, the
+learn-enable line high in its last part); a silent gap ends it.  The input may change at the end of the settle phase.
+The state of the chip is never reset.
 
 Phases of spike trains and ties between units are counter-based draws, keyed by the run's own seeds and the number of
 windows that it has played, so that a run does not depend on its neighbours.
 
-Axes: r runs, m presentations of a run, p presentations of a split, i inputs, u units, s sources, n lanes.  Sources are
-inputs, then targets (those of a unit side by side), then the gate.
+Axes: r runs, m presentations of a run, p presentations of a split, f phases of the input (1 or 2), i inputs, u units,
+s sources, n lanes.  Sources are inputs, then targets (those of a unit side by side), then the gate.
 """
 
 from typing import NamedTuple
@@ -22,7 +23,7 @@ from chipemu.kernels.random import uniform, words_at
 from chipemu.kernels.stimulus import ON_GRID
 
 TEST, CONTROLLED, TEACH = 0, 1, 2
-SETTLE, DECIDE, GAP = 0, 1, 2
+SETTLE, DECIDE, GAP, DELAY = 0, 1, 2, 3
 _TIE = 0xFFFF  # in place of a source: the draw that breaks a tie
 _SIGN = 0x10000  # added to a neuron's address: the draw that turns its feedback round
 
@@ -33,15 +34,17 @@ class Lesson(NamedTuple):
     mode: int
     gated: bool  # the controlled pass only after a wrong decision, or one whose lead is small
     margin: int  # ... of fewer spikes than this
-    steps: np.ndarray  # (3) int64: settle, decide, gap
+    throughout: bool  # synapses learn in all of a controlled pass, not in its last part alone
+    steps: np.ndarray  # (4) int64: settle, decide, gap, delay between settle and decide
     target: np.ndarray  # (2) float64: rate asked of the right unit, and of the others [spikes per step]
     trains: int  # inputs of one source, side by side, whose trains interleave
     gate: float  # rate that holds the controllers silent [spikes per step]
-    input: np.ndarray  # (p, i) float64, rates [spikes per step]
+    input: np.ndarray  # (p, f, i) float64, rates [spikes per step] while settling, and from then on
     order: np.ndarray  # (r, m) int64, which presentations
     label: np.ndarray  # (r, m) int64, unit that is right
     unit: np.ndarray  # (n) int64, unit of an output neuron's lane, -1 of others
     shuffled: np.ndarray  # int64, plastic synapses whose neurons' feedback gets a random sign at every taught pass
+    watched: np.ndarray  # (c) int64, lanes whose spikes are kept for every presentation
     key: np.ndarray  # (r, 2) uint64
     window: np.ndarray  # (r) int64, windows played so far; counted on
     # room to work in
@@ -60,9 +63,13 @@ class Lesson(NamedTuple):
     played: np.ndarray  # (r) int64, steps
     sent: np.ndarray  # (r, s) int64, input events
     count: np.ndarray  # (r, n) int64, spikes
+    kept: np.ndarray  # (r, m, c) int32, spikes of watched lanes in the last part of a controlled pass
 
 
-def room(n_runs: int, n_sources: int, n_units: int, n_lanes: int, n_presentations: int, most: int, capacity: int):
+def room(
+    n_runs: int, n_sources: int, n_units: int, n_lanes: int, n_presentations: int, most: int, capacity: int,
+    n_watched: int = 0,
+):  # fmt: skip
     """Room to work in and results of a lesson, by name: windows of at most ``most`` steps and ``capacity`` events."""
 
     def zeros(*shape, dtype=np.int64):
@@ -73,7 +80,7 @@ def room(n_runs: int, n_sources: int, n_units: int, n_lanes: int, n_presentation
         "bucket": zeros(most + 1), "step": zeros(capacity, dtype=np.int32), "source": zeros(capacity, dtype=np.int32),
         "votes": zeros(n_units), "decision": zeros(n_presentations), "latency": zeros(n_presentations, dtype=float),
         "error": zeros(dtype=float), "passes": zeros(), "played": zeros(), "sent": zeros(n_sources),
-        "count": zeros(n_lanes),
+        "count": zeros(n_lanes), "kept": zeros(n_presentations, n_watched, dtype=np.int32),
     }  # fmt: skip
 
 
@@ -81,8 +88,8 @@ def no_lesson(n_runs: int) -> Lesson:
     """A lesson of no presentations."""
     nothing, none = np.zeros((n_runs, 0), np.int64), np.zeros(0, np.int64)
     return Lesson(
-        TEST, False, 0, np.zeros(3, np.int64), np.zeros(2), 1, 0.0, np.zeros((0, 0)), nothing, nothing, none, none,
-        np.zeros((n_runs, 2), np.uint64), np.zeros(n_runs, np.int64), **room(n_runs, 0, 0, 0, 0, 0, 0),
+        TEST, False, 0, False, np.zeros(4, np.int64), np.zeros(2), 1, 0.0, np.zeros((0, 1, 0)), nothing, nothing, none,
+        none, none, np.zeros((n_runs, 2), np.uint64), np.zeros(n_runs, np.int64), **room(n_runs, 0, 0, 0, 0, 0, 0),
     )  # fmt: skip
 
 
@@ -94,14 +101,14 @@ def _uniform(lesson, run, item):
 
 
 @kernel
-def _set_trains(lesson, run, presentation, label, control):
+def _set_trains(lesson, run, presentation, phase, label, control):
     """Rates and phases of every source in the next window; a presentation below 0 is silence."""
-    n_inputs = lesson.input.shape[1]
+    n_inputs = lesson.input.shape[2]
     n_sources = lesson.rate.shape[1]
     n_units = lesson.votes.shape[1]
     per_unit = (n_sources - 1 - n_inputs) // n_units
     for i in range(n_inputs):
-        lesson.rate[run, i] = lesson.input[presentation, i] if presentation >= 0 else 0.0
+        lesson.rate[run, i] = lesson.input[presentation, phase, i] if presentation >= 0 else 0.0
         # trains of one source, as those of a target below, are spread evenly
         place = i % lesson.trains
         lesson.due[run, i] = (_uniform(lesson, run, i - place) + place / lesson.trains) % 1.0
@@ -249,21 +256,26 @@ def _latency(lesson, run, m, step, neuron, fraction, n):
 def _begin_window(lesson, run, m, part, control, plastic):
     """Lay out the spike trains of the next window, and raise the learn-enable line where synapses learn in it."""
     presentation = lesson.order[run, m] if part != GAP else -1
-    _set_trains(lesson, run, presentation, lesson.label[run, m], control and part != GAP)
+    phase = 0 if part == SETTLE else lesson.input.shape[1] - 1
+    _set_trains(lesson, run, presentation, phase, lesson.label[run, m], control and part != GAP)
     lesson.offset[run, run] = 0
     lesson.offset[run, run + 1] = _sort_trains(lesson, run, lesson.steps[part])
-    plastic.learn[run] = 1 if control and lesson.mode == TEACH and part == DECIDE else 0
+    learning = part == DECIDE or (lesson.throughout and part != GAP)
+    plastic.learn[run] = 1 if control and lesson.mode == TEACH and learning else 0
     if plastic.learn[run] != 0:
         _shuffle_signs(lesson, run, plastic)
 
 
 @kernel
-def _end_window(lesson, run, n_steps, spikes):
+def _end_window(lesson, run, m, part, control, n_steps, spikes):
     """Enter into the lesson that a window has passed."""
     lesson.played[run] += n_steps
     lesson.window[run] += 1
     for lane in range(lesson.count.shape[1]):
         lesson.count[run, lane] += spikes.count[run, lane]
+    if control and part == DECIDE:
+        for k in range(lesson.watched.size):
+            lesson.kept[run, m, k] = spikes.count[run, lesson.watched[k]]
 
 
 @kernel
@@ -272,7 +284,7 @@ def _judge(lesson, run, m, spikes):
     _decide(lesson, run, m, spikes.count[run])
     if lesson.mode == TEACH:
         return _is_taught(lesson, run, m)
-    _add_error(lesson, run, m, (lesson.rate.shape[1] - 1 - lesson.input.shape[1]) // lesson.votes.shape[1])
+    _add_error(lesson, run, m, (lesson.rate.shape[1] - 1 - lesson.input.shape[2]) // lesson.votes.shape[1])
     n = min(spikes.total[run], spikes.step.shape[1])
     _latency(lesson, run, m, spikes.step[run], spikes.neuron[run], spikes.fraction[run], n)
     return False
@@ -290,11 +302,12 @@ def attend(
         events = Events(lesson.offset[run], lesson.step[run], lesson.source[run])
     n_steps = clock.n_steps
     m, part = presentations[0], SETTLE
-    second = False  # in the controlled pass after a free one
+    second, control = False, False  # in the controlled pass after a free one; under control at all
     while m < presentations[1]:
         if taught:
             n_steps = lesson.steps[part]
-            _begin_window(lesson, run, m, part, second or lesson.mode == CONTROLLED, plastic)
+            control = second or lesson.mode == CONTROLLED
+            _begin_window(lesson, run, m, part, control, plastic)
             for lane in range(lesson.count.shape[1]):
                 spikes.count[run, lane] = 0
         # called in one place, because the compiler takes it apart again at every call
@@ -304,8 +317,10 @@ def attend(
         )  # fmt: skip
         if not taught:
             break
-        _end_window(lesson, run, n_steps, spikes)
+        _end_window(lesson, run, m, part, control, n_steps, spikes)
         if part == SETTLE:
+            part = DELAY if lesson.steps[DELAY] > 0 else DECIDE
+        elif part == DELAY:
             part = DECIDE
         elif part == GAP:
             m, part, second = m + 1, SETTLE, False

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chipemu.learning.hidden import HIDDEN, TRAINED, Hidden, add_hidden
+from chipemu.learning.hidden import HIDDEN, RECURRENT, TRAINED, Hidden, add_hidden
 from chipemu.learning.latches import Latched
 from chipemu.network import Network, Projection
 from chipemu.tasks.task import Task
@@ -70,8 +70,8 @@ class Circuit:
 
     @property
     def trained(self) -> tuple[Projection, ...]:
-        """Trained projections: to the outputs, and to the hidden layer if there is one."""
-        return tuple(p for p in self.network.projections if p.name in (TRAINED, HIDDEN))
+        """Trained projections: to the outputs, and to and within the hidden layer if there is one."""
+        return tuple(p for p in self.network.projections if p.name in (TRAINED, HIDDEN, RECURRENT))
 
     @property
     def n_trains(self) -> int:

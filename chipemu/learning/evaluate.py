@@ -44,7 +44,7 @@ def accuracy(session: Session, rates: np.ndarray, labels: np.ndarray) -> np.ndar
 
     Parameters
     ----------
-    rates : (presentation, input) [Hz]
+    rates : (presentation, input) or (presentation, phase, input) [Hz]
     labels : (presentation,), or (run, presentation) where each die is asked something else
     """
     asked, parts = _presented(session, rates, labels, TEST)
@@ -73,7 +73,7 @@ def decisions(session: Session, rates: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    rates : (presentation, input) [Hz]
+    rates : (presentation, input) or (presentation, phase, input) [Hz]
     """
     return _decisions(_presented(session, rates, np.zeros(len(rates), np.int64), TEST)[1])
 
@@ -85,7 +85,7 @@ def evaluate(
 
     Parameters
     ----------
-    rates : (presentation, input) [Hz]
+    rates : (presentation, input) or (presentation, phase, input) [Hz]
     labels : (presentation,), or (run, presentation) where each die is asked something else
     control : play targets and let the controllers act; off for every accuracy that counts
     tick : called with the number of presentations done, for progress

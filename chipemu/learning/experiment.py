@@ -15,7 +15,7 @@ from chipemu.errors import InputError
 from chipemu.learning.circuit import Circuit, build_circuit
 from chipemu.learning.evaluate import Evaluation, evaluate
 from chipemu.learning.handover import cloned, read_image
-from chipemu.learning.hidden import HIDDEN, check_place, first_weights
+from chipemu.learning.hidden import TRAINED, check_place, first_weights
 from chipemu.learning.latches import choose
 from chipemu.learning.regions import check_plane, map_plane
 from chipemu.learning.result import Measured, charge, merge_folds, result
@@ -186,9 +186,9 @@ def _fold(laboratory: _Laboratory, task: Task, tick: Tick) -> xr.Dataset:
     if settings.start_from is not None:
         learner.restore(read_image(settings.start_from, task, session))
         handed = _test(session, task, settings.split, False, tick, "as handed over")
-    budget = settings.budget or usual(task.name, settings.hidden)[0]
+    budget = settings.budget or usual(task.name, settings.hidden, settings.least_control)[0]
     transfer, before = _transfer(session, learner, task, settings, budget.presentations > 0, tick)
-    training = train(session, learner, task.rates, _labels(task, settings), budget, tick)
+    training = train(session, learner, task.phases, _labels(task, settings), budget, tick)
     _let_age(session.emulator, settings)
     ledger = session.emulator.ledger
     free = _test(session, task, settings.split, False, tick)
@@ -238,7 +238,7 @@ def _session(laboratory: _Laboratory, task: Task) -> Session:
     emulator.inject(settings.inject)
     if settings.silence_above is not None:
         silence_hot(emulator, settings.silence_above)
-    schedule = settings.schedule or usual(task.name, settings.hidden)[1]
+    schedule = settings.schedule or usual(task.name, settings.hidden, settings.least_control)[1]
     session = Session(emulator, laboratory.circuit, schedule, _seed_sequences(settings))
     if laboratory.circuit.has_hidden:
         _begin_hidden(session, settings, task.rates["train"])
@@ -246,15 +246,18 @@ def _session(laboratory: _Laboratory, task: Task) -> Session:
 
 
 def _begin_hidden(session: Session, settings: Settings, rates: np.ndarray) -> None:
-    """Give every run its first weights, and the hidden synapses their gate."""
+    """Give every run its first weights, and the synapses of hidden neurons their gate."""
     layer, emulator = hidden_layer(settings), session.emulator
     seeds = _seed_sequences(settings, _FIRST_WEIGHTS)
     generators = [np.random.Generator(np.random.Philox(seed)) for seed in seeds]
     code_max = emulator.mapped.device.plastic.code_max
     emulator.upload(first_weights(layer, session.circuit, rates, code_max, generators))
-    emulator.require_activity(HIDDEN, layer.active)
+    session.watched = session.controllers
+    names = [p.name for p in session.circuit.trained if p.name != TRAINED]
+    for name in names:
+        emulator.require_activity(name, layer.active)
     if settings.shuffle_feedback:
-        session.shuffled = emulator.plastic_synapses(HIDDEN)
+        session.shuffled = np.concatenate([emulator.plastic_synapses(name) for name in names])
 
 
 def _seed_sequences(settings: Settings, *key: int) -> list[np.random.SeedSequence]:
@@ -288,5 +291,5 @@ def _test(session: Session, task: Task, split: str, control: bool, tick: Tick, h
     """Present a whole split with the task's own labels."""
     labels, stage = task.splits[split][1], f"{split} {how}".strip()
     return evaluate(
-        session, task.rates[split], labels, control=control, tick=lambda done: tick(stage, done, len(labels))
+        session, task.phases[split], labels, control=control, tick=lambda done: tick(stage, done, len(labels))
     )

@@ -4,12 +4,12 @@ import numpy as np
 
 from chipemu import storage
 from chipemu.errors import InputError
-from chipemu.learning.hidden import FEEDBACK, HIDDEN, TRAINED, following_feedback
+from chipemu.learning.hidden import FEEDBACK, HIDDEN, RECURRENT, TRAINED, following_feedback
 from chipemu.learning.session import Session
 from chipemu.tasks import Task
 from chipemu.weight_memory import TrainedImage
 
-_VARIABLES = {TRAINED: "weight", HIDDEN: "weight_hidden"}
+_VARIABLES = {TRAINED: "weight", HIDDEN: "weight_hidden", RECURRENT: "weight_recurrent"}
 
 
 def cloned(image: TrainedImage, n_noise_seeds: int) -> TrainedImage:

@@ -14,6 +14,13 @@ The current is apical: sensed by the synapses and kept from the soma.  Injected,
 hidden activity carry the label while the outputs learn, and features would be others at the test.
 
 A synapse learns only while its neuron has spiked of late, which stands in for the slope of its transfer function.
+
+Recurrent, hidden neurons also read some of one another through plastic synapses, which learn by the same rule.
+
+Under least control (Meulemans et al. 2022) the current is injected after all: it moves the hidden neurons to a state in
+which the outputs are as asked, and the same rule there, w <- w + eta psi s, is to let the network hold this state with
+ever less of it: what should fall is the amount of control, 1/2 |psi|^2.  The feedback is weak, so that features under
+control and without are nearly the same.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +33,7 @@ from chipemu.errors import InputError
 from chipemu.network import Network, Population
 from chipemu.tasks.task import Task
 
-TRAINED, HIDDEN = "weights", "hidden weights"
+TRAINED, HIDDEN, RECURRENT = "weights", "hidden weights", "recurrent weights"
 FEEDBACK = {"positive": "positive teach hidden", "negative": "negative teach hidden"}
 SIGNALS = ("apical_current", "recent_activity")
 _APICAL = "apical"
@@ -52,6 +59,13 @@ class Hidden:
     spread : largest first code of a hidden synapse, drawn evenly between it and its negative
     sparsity : first code of the constant source, below what cancels the mean input: about as many neurons are active
         in every presentation, and no neuron in none or all
+    constant : first code of the constant source where this one alone is left to carry activity; the other sources then
+        cancel each other. None cancels the mean input
+    injected : whether feedback acts on the somata of hidden neurons, and is no apical current
+    recurrent : whether hidden neurons read one another
+    recurrent_fan_in : how many of the others a hidden neuron reads, at random
+    recurrent_spread : first codes of recurrent synapses are drawn evenly between this and its negative ...
+    recurrent_inhibition : ... less this, so that activity does not run away
     point : operating point
     seed : of wiring and signs, which are one for all dies
     """
@@ -68,6 +82,12 @@ class Hidden:
     active: float = 0.02e-12
     spread: int = 15
     sparsity: float = 2.5
+    constant: float | None = None
+    injected: bool = False
+    recurrent: bool = False
+    recurrent_fan_in: int = 36
+    recurrent_spread: int = 3
+    recurrent_inhibition: int = 1
     point: str = "hidden"
     seed: int = 0
 
@@ -113,7 +133,7 @@ def add_hidden(net: Network, task: Task, hidden: Hidden, store: str, n_per_unit:
     the layer, and who reads it, (output neuron, hidden neuron) bool
     """
     n, n_units = hidden.neurons, task.n_classes
-    layer = net.population("hidden", n, point=hidden.point, latches=(_APICAL,))
+    layer = net.population("hidden", n, point=hidden.point, latches=None if hidden.injected else (_APICAL,))
     neuron, source = np.nonzero(task.receptive_fields(n))
     net.project_signed(
         "inputs",
@@ -124,11 +144,30 @@ def add_hidden(net: Network, task: Task, hidden: Hidden, store: str, n_per_unit:
         name=HIDDEN,
         store=store,
     )
+    if hidden.recurrent:
+        _add_recurrence(net, hidden, store)
     rng = np.random.default_rng([hidden.seed, 1])
     read = min(hidden.fan_in, max(1, round(hidden.share * n)))
     reads = rng.random((n_units * n_per_unit, n)).argsort(axis=1).argsort(axis=1) < read
     _add_feedback(net, hidden, reads.reshape(n_units, n_per_unit, n))
     return layer, reads
+
+
+def _add_recurrence(net: Network, hidden: Hidden, store: str) -> None:
+    rng, n = np.random.default_rng([hidden.seed, 3]), hidden.neurons
+    drawn = rng.random((n, n))
+    np.fill_diagonal(drawn, 2.0)  # the last of its row: no neuron reads itself
+    rank = drawn.argsort(axis=1).argsort(axis=1)
+    neuron, sender = np.nonzero(rank < min(hidden.recurrent_fan_in, n - 1))
+    net.project_signed(
+        "hidden",
+        "hidden",
+        positive="ampa",
+        negative="gaba_b",
+        pairs=np.stack([sender, neuron], axis=1),
+        name=RECURRENT,
+        store=store,
+    )
 
 
 def _add_feedback(net: Network, hidden: Hidden, reads: np.ndarray) -> None:
@@ -192,6 +231,28 @@ def following_feedback(circuit, weights: Mapping[str, np.ndarray]) -> dict[str, 
     return feedback_words(circuit, mirrored_feedback(circuit.hidden, read_by_units(circuit, weights)))
 
 
+def amount_of_control(circuit, weights: Mapping[str, np.ndarray], fired: np.ndarray, charges, balance) -> np.ndarray:
+    """Mean over presentations and hidden neurons of 1/2 psi^2, (run,) [C^2]: psi is the feedback charge that synapses
+    of a neuron sense in the window in which they learn, of the spikes of its controllers and design values.
+
+    Parameters
+    ----------
+    circuit : `chipemu.learning.circuit.Circuit` with a hidden layer
+    weights : (run, pair) by projection, which hold the words of the feedback
+    fired : (run, presentation, controller) spikes in that window; positive controllers, then negative ones
+    charges : of one word's pulse through NMDA and through GABA_A [C]
+    balance : of a GABA_A against an NMDA current, as synapses weigh them
+    """
+    pools = np.split(fired, 2, axis=2)
+    psi = np.zeros((*fired.shape[:2], circuit.network["hidden"].n))
+    for name, spikes in zip(FEEDBACK.values(), pools, strict=True):
+        words = circuit.weight_table(weights[name], name)
+        raising, lowering = np.maximum(words, 0), np.maximum(-words, 0)
+        psi += spikes @ (raising * charges[0] - balance * lowering * charges[1]).transpose(0, 2, 1)
+    # each run by itself: a reduction over all would add up in another order for another number of runs
+    return np.array([0.5 * np.mean(run**2) for run in psi])
+
+
 def compliance(read: np.ndarray, q: np.ndarray) -> float:
     """How well fixed feedback reaches what the outputs read: 1 if controlling the outputs takes no more than Q can do.
 
@@ -219,7 +280,7 @@ def first_weights(
     """What every run begins with, (run, pair) of each trained projection.
 
     Hidden codes are random, one draw for all trains of a source, and those of the constant source, the last, cancel the
-    mean input; outputs begin with nothing, and feedback with its random signs.
+    mean input, unless they are given; outputs begin with nothing, and feedback with its random signs.
 
     Parameters
     ----------
@@ -231,14 +292,27 @@ def first_weights(
     layer = circuit.network[HIDDEN].pairs
     mean = rates.mean(0)[:: hidden.trains]
     sees = circuit.weight_table(np.ones((1, len(layer)), np.int64), HIDDEN)[0][:, :: hidden.trains]
-    drawn = []
-    for rng in generators:
-        codes = sees * rng.integers(-hidden.spread, hidden.spread + 1, sees.shape)
-        codes[:, -1] = np.rint(-codes[:, :-1] @ mean[:-1] / mean[-1] - hidden.sparsity)
-        drawn.append(np.clip(codes, -code_max, code_max))
+    drawn = [np.clip(_first_codes(hidden, sees, mean, rng), -code_max, code_max) for rng in generators]
     signs = np.tile(feedback_signs(hidden, circuit.n_units), (len(generators), 1, 1))
-    return {
+    recurrent = {}
+    if hidden.recurrent:
+        n, spread = len(circuit.network[RECURRENT]), hidden.recurrent_spread
+        codes = np.stack([rng.integers(-spread, spread + 1, n) for rng in generators]) - hidden.recurrent_inhibition
+        recurrent[RECURRENT] = np.clip(codes, -code_max, code_max)
+    return recurrent | {
         TRAINED: np.zeros((len(generators), len(circuit.pairs)), np.int64),
         HIDDEN: np.stack(drawn)[:, layer[:, 1], layer[:, 0] // hidden.trains],
         **feedback_words(circuit, signs),
     }
+
+
+def _first_codes(hidden: Hidden, sees: np.ndarray, mean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Codes (neuron, source) of sources that have these mean rates, the constant one the last."""
+    codes = sees * rng.integers(-hidden.spread, hidden.spread + 1, sees.shape)
+    if hidden.constant is None:
+        codes[:, -1] = np.rint(-codes[:, :-1] @ mean[:-1] / mean[-1] - hidden.sparsity)
+        return codes
+    excess = codes[:, :-1] @ mean[:-1] / (sees[:, :-1] @ mean[:-1])
+    codes[:, :-1] -= np.rint(excess[:, None] * sees[:, :-1]).astype(np.int64)
+    codes[:, -1] = np.rint(hidden.constant)
+    return codes

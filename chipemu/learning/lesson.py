@@ -24,6 +24,7 @@ class Attended:
     error : (run,) mean over presentations and units of |population rate - target| [Hz]
     passes : (run,) controlled passes
     sent, count : (run, source) input events and (run, neuron) spikes of the whole lesson
+    kept : (run, presentation, watched neuron) spikes in the last part of a controlled pass, see :class:`Session`
     """
 
     decision: np.ndarray
@@ -32,6 +33,7 @@ class Attended:
     passes: np.ndarray
     sent: np.ndarray
     count: np.ndarray
+    kept: np.ndarray
 
 
 def attend(session: Session, rates: np.ndarray, order: np.ndarray, labels: np.ndarray, mode: int) -> Attended:
@@ -39,7 +41,7 @@ def attend(session: Session, rates: np.ndarray, order: np.ndarray, labels: np.nd
 
     Parameters
     ----------
-    rates : (presentation, input) [Hz]
+    rates : (presentation, input) [Hz], or (presentation, phase, input) where they change after the settle phase
     order : (run, place) index into ``rates``
     labels : (run, place) unit that is right
     mode : ``TEST`` (feedback off), ``CONTROLLED`` (feedback on, no learning), or ``TEACH`` (the schedule's gate decides
@@ -55,32 +57,37 @@ def attend(session: Session, rates: np.ndarray, order: np.ndarray, labels: np.nd
     n = max(order.shape[1], 1)
     return Attended(
         lesson.decision,
-        schedule.settle + lesson.latency.mean(1) * emulator.dt,
+        schedule.settle + schedule.delay + lesson.latency.mean(1) * emulator.dt,
         lesson.error / (n * session.circuit.n_units * k * schedule.decide),
         lesson.passes,
         lesson.sent,
         count,
+        lesson.kept,
     )
 
 
 def _lesson(session: Session, rates, order, labels, mode) -> Lesson:
     emulator, circuit, schedule = session.emulator, session.circuit, session.schedule
     dt, mapped = emulator.dt, emulator.mapped
-    lengths = np.array([steps(part, dt) for part in (schedule.settle, schedule.decide, schedule.gap)])
+    parts = schedule.settle, schedule.decide, schedule.gap
+    lengths = np.array([steps(part, dt) for part in parts] + [steps(schedule.delay, dt) if schedule.delay else 0])
     target = np.array([schedule.target_rate, schedule.other_rate])
+    rates = rates.reshape(len(rates), -1, circuit.n_inputs)
     highest = max(rates.max(initial=0.0), target.max(), schedule.gate_rate) * dt
     if not np.all(np.isfinite(rates)) or rates.min(initial=0.0) < 0 or highest > 1:
         raise InputError(f"spike rates reach {highest / dt:g} Hz; allowed 0 to {1 / dt:g} Hz (1/dt)")
     unit = np.full(emulator.n_lanes, -1)
     unit[emulator.lane[mapped.neuron_slice("outputs")]] = np.repeat(np.arange(circuit.n_units), circuit.n_per_unit)
     n_sources, most = mapped.n_sources, int(lengths.max())
-    summed = rates.sum(1).max(initial=0.0) + (n_sources - rates.shape[1]) * max(target.max(), schedule.gate_rate)
+    summed = rates.sum(2).max(initial=0.0) + (n_sources - rates.shape[2]) * max(target.max(), schedule.gate_rate)
     return Lesson(
-        mode, schedule.gated, schedule.margin, lengths, target * dt, circuit.n_trains, schedule.gate_rate * dt,
+        mode, schedule.gated, schedule.margin, schedule.learn_throughout, lengths, target * dt, circuit.n_trains,
+        schedule.gate_rate * dt,
         np.ascontiguousarray(rates * dt, float), np.ascontiguousarray(order, np.int64),
-        np.ascontiguousarray(labels, np.int64), unit, session.shuffled, session.key, session.window,
+        np.ascontiguousarray(labels, np.int64), unit, session.shuffled, emulator.lane[session.watched],
+        session.key, session.window,
         **room(
             session.n_runs, n_sources, circuit.n_units, emulator.n_lanes, order.shape[1], most,
-            int(summed * dt * most) + 2 * n_sources,
+            int(summed * dt * most) + 2 * n_sources, len(session.watched),
         ),
     )  # fmt: skip

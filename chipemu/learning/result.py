@@ -10,14 +10,15 @@ from chipemu.baselines import stored
 from chipemu.calibration import Calibration
 from chipemu.learning.circuit import TRAINED
 from chipemu.learning.evaluate import Evaluation
-from chipemu.learning.hidden import HIDDEN, compliance, held_feedback, read_by_units
+from chipemu.learning.hidden import HIDDEN, RECURRENT, compliance, held_feedback, read_by_units
 from chipemu.learning.session import Session
 from chipemu.learning.settings import Settings
 from chipemu.learning.train import Training
 from chipemu.learning.transfer import Transfer
 from chipemu.ledger import Ledger
 from chipemu.masked_network import masked_accuracy
-from chipemu.parameters import core_temperature, design_currents, neuron_currents
+from chipemu.parameters import core_temperature, design_currents, neuron_currents, nominal_decay
+from chipemu.recurrent_network import Timing, recurrent_accuracy
 from chipemu.storage import provenance
 from chipemu.tasks import Task
 from chipemu.variables import label
@@ -145,16 +146,32 @@ def _hidden(settings: Settings, task: Task, session: Session, measured: Measured
     circuit = session.circuit
     if not circuit.has_hidden:
         return {}
-    table = circuit.weight_table(measured.weights[HIDDEN], HIDDEN)
-    sees, reads = (
-        circuit.weight_table(np.ones((1, len(circuit.network[name]))), name)[0] for name in (HIDDEN, TRAINED)
-    )
-    read, q = read_by_units(circuit, measured.weights), held_feedback(circuit, measured.weights)
-    return {
-        "feedback_compliance": _runs([compliance(*run) for run in zip(read, q, strict=True)], settings),
-        "weight_hidden": ((*_RUN, "hidden_neuron", "source"), _by_run(table, settings)),
-        "accuracy_ann_hidden": ((), masked_accuracy(task, sees > 0, reads > 0)[settings.split]),
+    tables = {
+        f"weight_{kind}": (
+            (*_RUN, "hidden_neuron", pre),
+            _by_run(circuit.weight_table(measured.weights[p], p), settings),
+        )
+        for p, kind, pre in ((HIDDEN, "hidden", "source"), (RECURRENT, "recurrent", "hidden_sender"))
+        if p in measured.weights
     }
+    read, q = read_by_units(circuit, measured.weights), held_feedback(circuit, measured.weights)
+    control = measured.training.control.reshape(*settings.shape, -1)
+    return {
+        "control_history": ((*_RUN, "checkpoint"), control),
+        "feedback_compliance": _runs([compliance(*run) for run in zip(read, q, strict=True)], settings),
+        "accuracy_ann_hidden": ((), _float_accuracy(task, session)[settings.split]),
+    } | tables
+
+
+def _float_accuracy(task: Task, session: Session) -> dict[str, float]:
+    """What backpropagation, through time where there is any, makes of the shape of a circuit with a hidden layer."""
+    circuit, schedule = session.circuit, session.schedule
+    masks = {p.name: circuit.weight_table(np.ones((1, len(p)), np.int64), p.name)[0] > 0 for p in circuit.trained}
+    if RECURRENT not in masks and task.late_rates is None:
+        return masked_accuracy(task, masks[HIDDEN], masks[TRAINED])
+    device, point = session.emulator.mapped.device, session.emulator.points[circuit.hidden.point]
+    timing = Timing(schedule.settle, schedule.delay, schedule.decide, tau=nominal_decay(device, point, "ampa"))
+    return recurrent_accuracy(task, masks[HIDDEN], masks.get(RECURRENT), masks[TRAINED], timing)
 
 
 def _transferred(settings: Settings, measured: Measured) -> dict:

@@ -27,6 +27,7 @@ class Session:
     key : (run, 2) seeds of what is drawn in lessons
     window : (run,) windows that a run has played in lessons
     shuffled : plastic synapses whose neurons' feedback gets a random sign at every taught pass (an ablation)
+    watched : neurons whose spikes a lesson keeps for every presentation
     """
 
     def __init__(self, emulator: Emulator, circuit: Circuit, schedule: Schedule, seeds):
@@ -34,11 +35,20 @@ class Session:
         self.rng = [np.random.Generator(np.random.Philox(seed)) for seed in seeds]
         self.key = np.stack([seed.generate_state(2) for seed in seeds]).astype(np.uint64)
         self.window = np.zeros(emulator.n_runs, np.int64)
-        self.shuffled = np.zeros(0, np.int64)
+        self.shuffled = self.watched = np.zeros(0, np.int64)
         mapped = emulator.mapped
         self._outputs = mapped.neuron_slice("outputs")
         self._controllers = [mapped.neuron_slice("positive"), mapped.neuron_slice("negative")]
-        self._feedback_charge = [emulator.nominal_charge(circuit.output_point, r) for r in ("nmda", "gaba_a")]
+        self._feedback_charge = self.feedback_charges(circuit.output_point)
+
+    def feedback_charges(self, point: str) -> list[float]:
+        """Charge of one word of positive and of negative feedback at an operating point, by design values [C]."""
+        return [self.emulator.nominal_charge(point, receptor) for receptor in ("nmda", "gaba_a")]
+
+    @property
+    def controllers(self) -> np.ndarray:
+        """Neurons that control the outputs: the positive ones, then the negative ones."""
+        return np.concatenate([np.arange(part.start, part.stop) for part in self._controllers])
 
     @property
     def n_runs(self) -> int:

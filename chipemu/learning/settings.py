@@ -7,7 +7,7 @@ from chipemu.device import DeviceSpec, load_device
 from chipemu.device_file import content_hash
 from chipemu.errors import InputError, UnknownNameError
 from chipemu.learning.circuit import TRAINED, Controller
-from chipemu.learning.hidden import HIDDEN, Hidden
+from chipemu.learning.hidden import HIDDEN, RECURRENT, Hidden
 from chipemu.learning.rules import HostRule
 from chipemu.learning.schedule import Schedule
 from chipemu.learning.train import Budget
@@ -22,8 +22,21 @@ CHIP_ETA = {"digits": 6.0, "mnist": 6.0}  # where it is another: their words wei
 # Few sources leave room for many trains of each, which together are nearly a constant current. Many add up, so that
 # their words are smaller, and as many steps of their codes move a hidden neuron less.
 _MANY_SOURCES = Hidden(0, mirrored=True, point="hidden-fine", eta=0.5)
-LAYERS = {"yinyang": Hidden(0, trains=12, mirrored=True), "digits": _MANY_SOURCES, "mnist": _MANY_SOURCES}
-HIDDEN_ETA = 1.5  # of outputs that read a hidden layer
+# Of 64 plastic synapses 18 see the cue and 44 the other neurons; the constant source holds these near their threshold.
+_REMEMBERING = Hidden(0, trains=2, constant=2, share=0.5, eta=0.005, recurrent_fan_in=44, point="recurrent")
+LAYERS = {
+    "yinyang": Hidden(0, trains=12, mirrored=True),
+    "digits": _MANY_SOURCES,
+    "mnist": _MANY_SOURCES,
+    "delayed-cue": _REMEMBERING,
+}
+# Feedback that is injected is weak, and hidden synapses learn the faster for it. Room is left to read other neurons.
+CONTROLLED = {
+    "yinyang": Hidden(0, trains=6, recurrent_fan_in=30, injected=True, point="hidden-controlled", share=0.5, eta=0.02),
+}
+DEFAULT_HIDDEN_ETA = 1.5  # of outputs that read a hidden layer
+HIDDEN_ETA = {"delayed-cue": 0.5}  # where it is another
+CONTROLLED_ETA = 0.5  # under least control
 
 # With many inputs one word of an output neuron must weigh little, or the codes cannot tell the rates asked for apart.
 # Rates of 80 Hz stand further above the dead band of the controllers than 40 Hz; a controller that fires by itself
@@ -40,6 +53,8 @@ _SLOWER = ((0.34, 0.3), (0.67, 0.1))
 _SLOWEST = ((0.34, 0.3), (0.67, 0.05))
 _BRIGHT = Schedule(margin=24, target_rate=80.0, gate_rate=60.0)
 _LONG_UNSURE = Schedule(decide=0.3, margin=12)
+# The delay is four time constants of the slow synapses at `recurrent`, so that these alone carry little across it.
+_LATE = Schedule(settle=0.1, delay=0.4, decide=0.2, gap=0.3, margin=8, target_rate=80.0, gate_rate=60.0)
 USUAL = {
     "binary": (Budget(200, 4, 100, 2), Schedule(settle=0.1, decide=0.5, gap=0.05, gated=False)),
     "yinyang": (Budget(), Schedule()),
@@ -47,14 +62,18 @@ USUAL = {
     "breast-cancer": (Budget(1000, 8, 75, 3, decay=_SLOWER), _LONG_UNSURE),
     "digits": (Budget(4000, 12, 250, 1, 4, _SLOWEST), _BRIGHT),
     "mnist": (Budget(9000, 12, 250, 1, 4, _SLOWEST), _BRIGHT),
+    "delayed-cue": (Budget(900, 6, 100, 1, 2, _SLOWER), _LATE),
 }
 # With a hidden layer outputs have as many plastic inputs as those of the larger tasks, so that they are wired likewise.
 # Mirrored feedback must keep up with them: it is rewritten at every checkpoint.
 _DEEPER = Budget(6000, 24, 100, 1, 4, ((0.33, 0.3), (0.66, 0.1), (0.83, 0.04)))
 _LONG = replace(_BRIGHT, margin=8, settle=0.06, decide=0.2, gap=0.02)
+# Control comes on after a wrong decision and never else, so that its amount is what is still to be learned.
+_LEAST = (Budget(2400, 8, 100, 1, 2, ((0.4, 0.3), (0.7, 0.1))), replace(_LONG, margin=0, decide=0.12))
 DEEP = {
     "digits": (_DEEPER, _BRIGHT),
     "mnist": (replace(_DEEPER, presentations=9000), _BRIGHT),
+    "delayed-cue": USUAL["delayed-cue"],
 }
 # Where a source has few of a neuron's 62 free words, its weight is held to that share: 1 of 62 sources, 2 of 31. So few
 # levels need rounding that balances within a unit.
@@ -101,9 +120,12 @@ class Settings:
     permute_labels : ablation: labels of train and validation are shuffled, anew for every run
     inject : False senses the feedback current without injecting it into the somata
     hidden : hidden neurons; 0 for one layer
+    least_control : feedback is injected into hidden neurons, and they learn in the state that it brings about
     layer : recipe of the hidden layer, whose number of neurons is ``hidden``; None takes the usual one of the task
     mirror_feedback : the host rewrites hidden feedback at checkpoints after what the outputs have learned
-    freeze_hidden : ablation: the hidden synapses keep their first codes
+    freeze_hidden : ablation: the synapses of hidden neurons keep their first codes
+    recurrent : hidden neurons also read one another
+    freeze_recurrent : ablation: recurrent synapses keep their first codes
     shuffle_feedback : ablation: the feedback of every hidden neuron gets a random sign at every taught presentation
     mapping : name or path of a saved placement; None places anew
     repair : move the network off what is dead or stuck on each die, see :func:`chipemu.mapping.repair`
@@ -141,9 +163,12 @@ class Settings:
     permute_labels: bool = False
     inject: bool = True
     hidden: int = 0
+    least_control: bool = False
     layer: Hidden | None = None
     mirror_feedback: bool = False
     freeze_hidden: bool = False
+    recurrent: bool = False
+    freeze_recurrent: bool = False
     shuffle_feedback: bool = False
     mapping: str | None = None
     repair: bool = True
@@ -209,11 +234,19 @@ def check_levels(levels: int) -> None:
 def chip_eta(settings: Settings) -> dict[str, float]:
     """Learning rate of the plastic synapses of every projection: the usual one of the task, unless told otherwise."""
     layer = hidden_layer(settings)
-    usual = CHIP_ETA.get(settings.task, DEFAULT_ETA) if layer is None else HIDDEN_ETA
-    eta = usual if settings.eta is None else settings.eta
+    eta = _usual_eta(settings) if settings.eta is None else settings.eta
     if layer is None:
         return {TRAINED: eta}
-    return {TRAINED: eta, HIDDEN: 0.0 if settings.freeze_hidden else eta * layer.eta}
+    etas = {TRAINED: eta, HIDDEN: 0.0 if settings.freeze_hidden else eta * layer.eta}
+    if layer.recurrent:
+        etas[RECURRENT] = 0.0 if settings.freeze_recurrent else etas[HIDDEN]
+    return etas
+
+
+def _usual_eta(settings: Settings) -> float:
+    if not settings.hidden:
+        return CHIP_ETA.get(settings.task, DEFAULT_ETA)
+    return CONTROLLED_ETA if settings.least_control else HIDDEN_ETA.get(settings.task, DEFAULT_HIDDEN_ETA)
 
 
 def hidden_layer(settings: Settings) -> Hidden | None:
@@ -225,8 +258,18 @@ def hidden_layer(settings: Settings) -> Hidden | None:
         If an ablation of a hidden layer is asked for without one.
     """
     if settings.hidden:
-        layer = settings.layer or LAYERS.get(settings.task, Hidden(0))
-        return replace(layer, neurons=settings.hidden, mirrored=layer.mirrored or settings.mirror_feedback)
+        layer = settings.layer or (CONTROLLED if settings.least_control else LAYERS).get(settings.task, Hidden(0))
+        if settings.least_control and not layer.injected:
+            raise InputError(f"least control has no recipe for {settings.task}; allowed {', '.join(CONTROLLED)}")
+        layer = replace(layer, neurons=settings.hidden, mirrored=layer.mirrored or settings.mirror_feedback)
+        layer = replace(layer, recurrent=layer.recurrent or settings.recurrent)
+        if settings.freeze_recurrent and not layer.recurrent:
+            raise InputError("freezing recurrent synapses needs some: give --recurrent")
+        return layer
+    if settings.least_control:
+        raise InputError("least control is of a hidden layer: give --hidden, e.g. 120")
+    if settings.recurrent or settings.freeze_recurrent:
+        raise InputError("recurrent synapses are those of a hidden layer: give --hidden, e.g. 120")
     if settings.freeze_hidden or settings.shuffle_feedback or settings.mirror_feedback:
         raise InputError(
             "freezing a hidden layer, and shuffling or mirroring its feedback, needs one: give --hidden, e.g. 120"
@@ -268,8 +311,10 @@ def _is_dynapse2(device: DeviceSpec | None) -> bool:
     return device is not None and "dynapse2" in device.lineage
 
 
-def usual(task: str, hidden: int = 0) -> tuple[Budget, Schedule]:
+def usual(task: str, hidden: int = 0, least_control: bool = False) -> tuple[Budget, Schedule]:
     """Budget and schedule that a task is trained with, without or with hidden neurons, unless told otherwise."""
+    if least_control:
+        return _LEAST
     if hidden:
         return DEEP.get(task, (_DEEPER, _LONG))
     return USUAL.get(task, (Budget(), Schedule()))

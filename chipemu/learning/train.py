@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chipemu.learning.evaluate import accuracy
+from chipemu.learning.hidden import amount_of_control
 from chipemu.learning.lesson import TEACH, attend
 from chipemu.learning.rules import ChipLearner, HostLearner
 from chipemu.learning.session import Session
@@ -52,6 +53,8 @@ class Training:
     ----------
     history : (run, checkpoint) validation accuracy, feedback off
     charge : (run, checkpoint) feedback charge of a training presentation since the checkpoint before [C]
+    control : (run, checkpoint) amount of control in the hidden layer in a presentation since then, see
+        :func:`chipemu.learning.hidden.amount_of_control`; 0 without such a layer [C^2]
     seen : (checkpoint,) presentations before each checkpoint
     best : the image of each run's best checkpoint
     validation : (run,) its accuracy on the whole validation split, feedback off
@@ -60,6 +63,7 @@ class Training:
 
     history: np.ndarray
     charge: np.ndarray
+    control: np.ndarray
     seen: np.ndarray
     best: TrainedImage
     validation: np.ndarray
@@ -87,16 +91,25 @@ class _Deck:
         return int(self._order[run][self._at[run] - 1])
 
 
-def train_stretch(session, learner, deck, rates, labels, n_presentations, tick=None) -> np.ndarray:
-    """Train every die for a number of presentations; returns how many each decided wrongly."""
+def train_stretch(session, learner, deck, rates, labels, n_presentations, tick=None) -> tuple[np.ndarray, np.ndarray]:
+    """Train every die for a number of presentations; returns how many each decided wrongly, and its hidden control."""
     if isinstance(learner, HostLearner):
-        return _train_at_host(session, learner, deck, rates, labels, n_presentations, tick)
+        wrong = _train_at_host(session, learner, deck, rates, labels, n_presentations, tick)
+        return wrong, np.zeros(session.n_runs)
     order = deck.deal(n_presentations)
     asked = np.take_along_axis(labels, order, axis=1)
     attended = attend(session, rates, order, asked, TEACH)
     if tick:
         tick(n_presentations)
-    return (attended.decision != asked).sum(1)
+    return (attended.decision != asked).sum(1), _hidden_control(session, attended.kept)
+
+
+def _hidden_control(session: Session, fired: np.ndarray) -> np.ndarray:
+    circuit, emulator = session.circuit, session.emulator
+    if not circuit.has_hidden:
+        return np.zeros(session.n_runs)
+    charges, balance = session.feedback_charges(circuit.hidden.point), emulator.mapped.device.plastic.balance
+    return amount_of_control(circuit, emulator.weights(), fired, charges, balance)
 
 
 def _train_at_host(session, learner, deck, rates, labels, n_presentations, tick=None) -> np.ndarray:
@@ -106,6 +119,7 @@ def _train_at_host(session, learner, deck, rates, labels, n_presentations, tick=
     presentation.
     """
     schedule, n = session.schedule, session.n_runs
+    phases = rates.reshape(len(rates), -1, session.circuit.n_inputs)
     everyone = np.arange(n)
     left = np.full(n, n_presentations)
     current = np.array([deck.draw(run) for run in range(n)])
@@ -113,9 +127,11 @@ def _train_at_host(session, learner, deck, rates, labels, n_presentations, tick=
     wrong = np.zeros(n, np.int64)
     while np.any(left > 0):
         active = left > 0
-        inputs, label = rates[current], labels[everyone, current]
+        early, inputs, label = phases[current, 0], phases[current, -1], labels[everyone, current]
         targets = session.target_rates(label)
-        session.play(inputs, targets, teach & active, schedule.settle, active=active)
+        session.play(early, targets, teach & active, schedule.settle, active=active)
+        if schedule.delay:
+            session.play(inputs, targets, teach & active, schedule.delay, active=active)
         window = learner.teach(inputs, targets, teach & active, active)
         free = active & ~teach
         counts = session.unit_counts(window)
@@ -150,7 +166,7 @@ def train(session: Session, learner: ChipLearner | HostLearner, rates, labels, b
     Parameters
     ----------
     session, learner
-    rates : mapping of split to (presentation, input) [Hz]
+    rates : mapping of split to (presentation, input) or (presentation, phase, input) [Hz]
     labels : mapping of split to (run, presentation): what each die is taught
     budget
     tick : called as ``tick("train", done, total)`` in presentations of the slowest run, for progress
@@ -160,14 +176,15 @@ def train(session: Session, learner: ChipLearner | HostLearner, rates, labels, b
     deck = _Deck(session, len(rates["train"]))
     stretch = max(1, budget.presentations // budget.checkpoints)
     x, y = rates["validation"][: budget.validation], labels["validation"][:, : budget.validation]
-    history, charge = np.zeros((2, session.n_runs, budget.checkpoints))
+    history, charge, control = np.zeros((3, session.n_runs, budget.checkpoints))
     wrong = np.zeros(session.n_runs, np.int64)
     images = []
     for c in range(budget.checkpoints):
         ticked = _shifted(tick, c * stretch, budget.checkpoints * stretch)
         learner.scale_eta(budget.eta_factor(c / budget.checkpoints))
         before = session.emulator.ledger.control_charge_C
-        wrong += train_stretch(session, learner, deck, rates["train"], labels["train"], stretch, ticked)
+        missed, control[:, c] = train_stretch(session, learner, deck, rates["train"], labels["train"], stretch, ticked)
+        wrong += missed
         charge[:, c] = (session.emulator.ledger.control_charge_C - before) / stretch
         history[:, c] = accuracy(session, x, y)
         images.append(learner.store())
@@ -177,7 +194,8 @@ def train(session: Session, learner: ChipLearner | HostLearner, rates, labels, b
     if budget.average:
         candidates.append(learner.mean(images[-budget.average :]))
     best, validation = _choose(session, learner, candidates, rates, labels)
-    return Training(history, charge, stretch * (1 + np.arange(budget.checkpoints)), best, validation, wrong)
+    seen = stretch * (1 + np.arange(budget.checkpoints))
+    return Training(history, charge, control, seen, best, validation, wrong)
 
 
 def _as_it_is(session, learner, rates, labels) -> Training:
@@ -185,7 +203,13 @@ def _as_it_is(session, learner, rates, labels) -> Training:
     validation = accuracy(session, rates["validation"], labels["validation"])
     nothing = np.zeros((session.n_runs, 0))
     return Training(
-        nothing, nothing, np.zeros(0, np.int64), learner.store(), validation, np.zeros(session.n_runs, np.int64)
+        nothing,
+        nothing,
+        nothing,
+        np.zeros(0, np.int64),
+        learner.store(),
+        validation,
+        np.zeros(session.n_runs, np.int64),
     )
 
 

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 
 from chipemu.errors import UnknownNameError
-from chipemu.tasks import binary, breast_cancer, digits, iris, mnist, yinyang
+from chipemu.tasks import binary, breast_cancer, delayed_cue, digits, iris, mnist, yinyang
 from chipemu.tasks.split import N_FOLDS
 from chipemu.tasks.task import SPLITS, Task
 
@@ -19,6 +19,7 @@ _LOADERS: dict[str, Callable[..., Task]] = {
     "breast-cancer": breast_cancer.load,
     "digits": digits.load,
     "mnist": mnist.load,
+    "delayed-cue": delayed_cue.load,
 }
 
 
@@ -28,7 +29,7 @@ def names() -> list[str]:
     Examples
     --------
     >>> names()
-    ['yinyang', 'binary', 'iris', 'breast-cancer', 'digits', 'mnist']
+    ['yinyang', 'binary', 'iris', 'breast-cancer', 'digits', 'mnist', 'delayed-cue']
     """
     return list(_LOADERS)
 

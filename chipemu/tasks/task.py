@@ -15,7 +15,7 @@ _FIELD_SEED = 0
 
 @dataclass(frozen=True)
 class Task:
-    """A classification task as a chip sees it: one presentation is one vector of constant source rates.
+    """A classification task as a chip sees it: one presentation is one vector of source rates, or two in turn.
 
     Parameters
     ----------
@@ -34,6 +34,8 @@ class Task:
         One sentence for lists.
     receptive_field : int or None
         Number of sources that one output neuron sees, the last source always among them; None is all of them.
+    late_rates : mapping of split name to array, or None
+        Source rates from the end of the settle phase on (presentation, source) [Hz]; None keeps `rates` to the end.
 
     Raises
     ------
@@ -55,12 +57,14 @@ class Task:
     rates: Mapping[str, np.ndarray]
     summary: str
     receptive_field: int | None = None
+    late_rates: Mapping[str, np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         for split, (x, y) in self.splits.items():
-            rates = self.rates[split]
-            _check_split(self, split, x, y, rates)
-            for array in (x, y, rates):
+            late = [] if self.late_rates is None else [self.late_rates[split]]
+            for rates in (self.rates[split], *late):
+                _check_split(self, split, x, y, rates)
+            for array in (x, y, self.rates[split], *late):
                 array.setflags(write=False)
 
     @property
@@ -72,6 +76,21 @@ class Task:
     def n_classes(self) -> int:
         """Number of classes."""
         return len(self.classes)
+
+    @property
+    def phases(self) -> dict[str, np.ndarray]:
+        """Source rates of every phase of a presentation, by split (presentation, phase, source) [Hz].
+
+        One phase, or two where rates change at the end of the settle phase.
+
+        Examples
+        --------
+        >>> from chipemu.tasks import load_task
+        >>> load_task("binary").phases["test"].shape, load_task("delayed-cue").phases["test"].shape
+        ((200, 1, 8), (400, 2, 9))
+        """
+        phases = [self.rates] if self.late_rates is None else [self.rates, self.late_rates]
+        return {split: np.stack([rates[split] for rates in phases], axis=1) for split in self.splits}
 
     def receptive_fields(self, n_neurons: int) -> np.ndarray:
         """Which sources each neuron of a unit sees: the last one, and a fixed random choice of the others.
@@ -124,8 +143,11 @@ class Task:
         if n == 1:
             return self
         names = tuple(f"{name}/{k}" for name in self.source_names for k in range(n))
-        rates = {split: np.repeat(rates, n, axis=1) for split, rates in self.rates.items()}
-        return replace(self, source_names=names, rates=rates)
+        rates, late = (
+            None if sent is None else {split: np.repeat(rates, n, axis=1) for split, rates in sent.items()}
+            for sent in (self.rates, self.late_rates)
+        )
+        return replace(self, source_names=names, rates=rates, late_rates=late)
 
     @property
     def chance(self) -> float:

@@ -15,7 +15,7 @@ def lesson(**changed):
         "steps": np.array([N_STEPS, N_STEPS, N_STEPS]),
         "target": np.array([40.0, 5.0]) * DT,
         "gate": 200.0 * DT,
-        "input": np.array([[10.0, 0.0, 73.0]]) * DT,
+        "input": np.array([[[10.0, 0.0, 73.0], [0.0, 20.0, 73.0]]]) * DT,
         "label": np.array([[1]]),
         "unit": np.repeat(np.arange(N_UNITS), PER_UNIT),
         "key": np.array([[3, 4]], np.uint64),
@@ -24,8 +24,8 @@ def lesson(**changed):
     return kernel.no_lesson(1)._replace(**given | changed)
 
 
-def played(given, presentation, label, control):
-    kernel._set_trains(given, 0, presentation, label, control)
+def played(given, presentation, label, control, phase=0):
+    kernel._set_trains(given, 0, presentation, phase, label, control)
     n = kernel._sort_trains(given, 0, N_STEPS)
     return given.step[0, :n], given.source[0, :n]
 
@@ -48,6 +48,13 @@ def test_targets_play_under_control_and_the_gate_without():
     assert given.sent[0].tolist() == (free + controlled).tolist()
     silent = np.bincount(played(given, -1, 1, False)[1], minlength=N_SOURCES)
     assert silent[:-1].sum() == 0
+
+
+def test_the_late_phase_has_rates_of_its_own():
+    given = lesson()
+    late = np.bincount(played(given, 0, 1, False, phase=1)[1], minlength=N_SOURCES)
+    seconds = N_STEPS * DT
+    np.testing.assert_allclose(late[:N_INPUTS] / seconds, [0, 20, 73], atol=1 / seconds)
 
 
 def test_the_unit_with_most_spikes_is_decided_and_ties_are_even():

@@ -35,6 +35,8 @@ def plastic_network(device):
     net.project(first, second, receptor="ampa", pairs=np.stack([np.arange(70), np.arange(70)[::-1]], axis=1), words=9)
     net.project(second, first, receptor="gaba_a", pairs=np.stack([np.arange(70), np.arange(70)], axis=1))
     net.project_signed(inputs, first, positive="ampa", negative="gaba_b", name="weights", store="plastic")
+    near = np.stack([np.arange(100), (np.arange(100) + 37) % 100], axis=1)
+    net.project_signed(first, first, positive="ampa", negative="gaba_b", pairs=near, name="recurrent", store="plastic")
     points = {name: load_point(name, device) for name in ("mismatch-fit", "ds-fi")}
     dc = {**points["ds-fi"].biases, "IF_DC_P": 300e-12}
     return net, points | {"ds-fi": dataclasses.replace(points["ds-fi"], biases=dc)}
@@ -64,7 +66,7 @@ def play(name, n_threads, monkeypatch, **options):
     net, points = CASES[name](device)
     emulator = Emulator([sample_chip(device, 3)], map_network(net, device), points=points, dt=DT)
     if device.plastic is not None:
-        emulator.upload({"weights": np.arange(400) % 31 - 15})
+        emulator.upload({"weights": np.arange(400) % 31 - 15, "recurrent": np.arange(100) % 7 - 3})
     events = regular(np.array([RATES]), DURATION, DT, phase=np.zeros((1, 4)))
     windows = [
         emulator.advance(events, DURATION, learn=np.ones(1, bool), record=True, **options) for _ in range(2)
@@ -86,7 +88,8 @@ def test_threads_leave_no_trace(name, n_threads, monkeypatch):
             assert np.array_equal(getattr(one, field.name), getattr(other, field.name)), field.name
     if "weights" in alone.weights():
         assert alone.ledger.as_dict()["weight_writes"] > 0
-        assert np.array_equal(alone.weights()["weights"], together.weights()["weights"])
+        for name, held in alone.weights().items():
+            assert np.array_equal(held, together.weights()[name]), name
 
 
 def test_probes_see_the_same(monkeypatch):
