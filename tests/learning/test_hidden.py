@@ -29,7 +29,7 @@ from chipemu.learning.train import Budget
 from chipemu.tasks import load_task
 
 DT = 5e-4
-LAYER = Hidden(16, trains=2)
+LAYER = Hidden(16, trains=2, share=0.5)
 QUICK = Budget(presentations=8, checkpoints=2, validation=4, finalists=1)
 
 
@@ -100,6 +100,48 @@ def test_an_output_reads_a_random_part_of_the_layer():
     assert len(np.unique(tables, axis=0)) > 20
 
 
+def test_who_teaches_a_neuron_reads_it():
+    session, _ = make_session()
+    reads = {(hidden, output) for hidden, output in session.circuit.pairs.tolist()}
+    taught = session.circuit.network[FEEDBACK["positive"]].pairs  # controller of an output, hidden neuron
+    assert len(taught) == 3 * 16
+    assert all((hidden, output) in reads for output, hidden in taught.tolist())
+
+
+def test_an_output_reads_all_neurons_that_it_has_synapses_for():
+    session, _ = make_session(Hidden(16, trains=2))
+    assert len(session.circuit.pairs) == 30 * 16
+    many, _ = make_session(Hidden(70, trains=2))
+    assert len(many.circuit.pairs) == 30 * 60
+
+
+@pytest.mark.parametrize("point", ["hidden", "hidden-fine"])
+def test_feedback_of_either_sign_weighs_alike(point):
+    """To a synapse a few events of NMDA are what those of GABA_A are, on average over dies: `plastic.balance`."""
+    net, device = Network("one"), load_device("dynapse1-plastic")
+    source = net.sources("feedback", 1)
+    for receptor in ("nmda", "gaba_a"):
+        cells = net.population(receptor, 60, point=point, latches=("apical",))
+        net.project(source, cells, receptor=receptor, words=1, name=f"by {receptor}")
+    emulator = Emulator([sample_chip(device, seed) for seed in (1, 2, 3, 4)], map_network(net, device), dt=DT)
+    found = emulator.run([10.0], 1.0, probes=("I_nmda", "I_gaba_a"))
+    floor = 1e-12
+    nmda = float(found["I_nmda"][:, :60].mean()) - floor
+    gaba = float(found["I_gaba_a"][:, 60:].mean()) - floor
+    assert nmda / gaba == pytest.approx(device.plastic.balance, rel=0.1)
+
+
+@pytest.mark.slow
+def test_learned_features_beat_random_ones_and_shuffled_feedback_teaches_nothing():
+    """Sixteen neurons before ten classes: what they are must be learned (81, 58 and 34 % on these dies)."""
+    budget = Budget(1500, 12, 100, 1, 2, ((0.33, 0.3), (0.66, 0.1)))
+    base = Settings("digits", chip_seeds=(1, 2), hidden=16, budget=budget)
+    runs = [base, replace(base, freeze_hidden=True), replace(base, shuffle_feedback=True)]
+    learned, frozen, shuffled = (learn(settings)["accuracy_validation"].values.ravel() for settings in runs)
+    assert (learned > frozen + 0.1).all()
+    assert (frozen > shuffled + 0.1).all()
+
+
 def run_with_feedback(latches, rate):
     net = Network("one")
     sources = net.sources("in", 1), net.sources("feedback", 1)
@@ -154,15 +196,15 @@ def test_synapses_of_silent_neurons_wait():
 
 
 def test_shuffled_signs_change_hidden_codes_and_nothing_else_of_the_rule():
-    codes = []
+    codes, steps = [], []
     for shuffled in (False, True):
         session, task = make_session(shuffled=shuffled)
+        before = session.emulator.ledger.weight_writes.sum()
         change(session, task, {TRAINED: 0.0, HIDDEN: 1.0})
         codes.append(session.emulator.weights()[HIDDEN])
-    first = make_session()[0].emulator.weights()[HIDDEN]
+        steps.append(session.emulator.ledger.weight_writes.sum() - before)
     assert (codes[0] != codes[1]).any()
-    stepped = [np.abs(held - first).sum() for held in codes]
-    assert stepped[1] == pytest.approx(stepped[0], rel=0.5)
+    assert steps[1] == pytest.approx(steps[0], rel=0.3)
 
 
 def test_a_die_learns_alike_alone_and_in_company():
