@@ -99,7 +99,7 @@ def test_a_die_learns_alike_alone_and_in_company():
 
 def test_result_holds_recurrent_codes_that_can_be_handed_over(tmp_path):
     quick = {"chip_seeds": (1,), "without": ("calibration",), "budget": QUICK, "schedule": SHORT}
-    settings = Settings("delayed-cue", hidden=24, layer=LAYER, eta=5.0, **quick)
+    settings = Settings("delayed-cue", hidden=24, layer=LAYER, eta=50.0, **quick)
     found = learn(settings)
     assert found["weight_recurrent"].dims == ("chip", "noise", "hidden_neuron", "hidden_sender")
     storage.save(found, tmp_path / "r.h5")
