@@ -332,12 +332,12 @@ def test_words_of_a_hidden_layer_become_settings(asked, chipemu):
     from chipemu.learning.settings import usual
 
     assert (
-        chipemu("learn", "yinyang", "--hidden", "30", "--freeze-hidden", "--shuffle-feedback", "--mirror-feedback")[0]
+        chipemu("learn", "yinyang", "--hidden", "30", "--freeze-hidden", "--shuffle-feedback", "--feedback", "fixed")[0]
         == 0
     )
     (settings,) = asked
     assert (settings.hidden, settings.freeze_hidden, settings.shuffle_feedback) == (30, True, True)
-    assert settings.mirror_feedback
+    assert settings.feedback == "fixed"
     assert (settings.budget, settings.schedule) == usual("yinyang", 30) != usual("yinyang")
 
 

@@ -54,6 +54,13 @@ class Split(StrEnum):
     test = "test"
 
 
+class Feedback(StrEnum):
+    """How feedback reaches a hidden layer."""
+
+    fixed = "fixed"
+    mirrored = "mirrored"
+
+
 class FloatNetwork(StrEnum):
     """Which float network hands its weights over."""
 
@@ -157,9 +164,10 @@ def learn(
         str | None, Option(metavar="R", help="silence neurons that fire by themselves above this rate, e.g. 60Hz")
     ] = None,
     hidden: Annotated[int, Option(metavar="N", min=0, max=1000, help="trained hidden neurons, e.g. 120")] = 0,
-    mirror_feedback: Annotated[
-        bool, Option("--mirror-feedback", help="hidden feedback follows the outputs' codes, rewritten by the host")
-    ] = False,
+    feedback: Annotated[
+        Feedback | None,
+        Option(help="hidden feedback keeps its random signs, or follows the outputs' codes, rewritten by the host"),
+    ] = None,
     recurrent: Annotated[bool, Option("--recurrent", help="hidden neurons also read one another")] = False,
     least_control: Annotated[
         bool, Option("--least-control", help="feedback is injected into hidden neurons (yinyang)")
@@ -215,7 +223,7 @@ def learn(
         permute_labels=permute_labels,
         inject=not no_inject,
         hidden=hidden,
-        mirror_feedback=mirror_feedback,
+        feedback=feedback.value if feedback else None,
         least_control=least_control,
         freeze_hidden=freeze_hidden,
         recurrent=recurrent,

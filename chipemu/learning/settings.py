@@ -14,6 +14,7 @@ from chipemu.learning.train import Budget
 from chipemu.temperature import ROOM
 
 PLACES = ("chip", "host")
+FEEDBACKS = ("fixed", "mirrored")
 TRANSFERS = ("snn", "snn-mismatch")
 DEFAULT_DEVICE = {"chip": "dynapse1-plastic", "host": "dynapse1"}
 DEFAULT_ETA = 1.5  # of plastic synapses
@@ -122,7 +123,8 @@ class Settings:
     hidden : hidden neurons; 0 for one layer
     least_control : feedback is injected into hidden neurons, and they learn in the state that it brings about
     layer : recipe of the hidden layer, whose number of neurons is ``hidden``; None takes the usual one of the task
-    mirror_feedback : the host rewrites hidden feedback at checkpoints after what the outputs have learned
+    feedback : how it reaches hidden neurons, of ``FEEDBACKS``: its random signs are kept, or the host rewrites it at
+        checkpoints after what the outputs have learned; None takes the usual way of the task
     freeze_hidden : ablation: the synapses of hidden neurons keep their first codes
     recurrent : hidden neurons also read one another
     freeze_recurrent : ablation: recurrent synapses keep their first codes
@@ -165,7 +167,7 @@ class Settings:
     hidden: int = 0
     least_control: bool = False
     layer: Hidden | None = None
-    mirror_feedback: bool = False
+    feedback: str | None = None
     freeze_hidden: bool = False
     recurrent: bool = False
     freeze_recurrent: bool = False
@@ -255,13 +257,13 @@ def hidden_layer(settings: Settings) -> Hidden | None:
     Raises
     ------
     InputError
-        If an ablation of a hidden layer is asked for without one.
+        If an ablation of a hidden layer is asked for without one; UnknownNameError for a feedback that does not exist.
     """
     if settings.hidden:
         layer = settings.layer or (CONTROLLED if settings.least_control else LAYERS).get(settings.task, Hidden(0))
         if settings.least_control and not layer.injected:
             raise InputError(f"least control has no recipe for {settings.task}; allowed {', '.join(CONTROLLED)}")
-        layer = replace(layer, neurons=settings.hidden, mirrored=layer.mirrored or settings.mirror_feedback)
+        layer = replace(layer, neurons=settings.hidden, mirrored=_is_mirrored(settings, layer))
         layer = replace(layer, recurrent=layer.recurrent or settings.recurrent)
         if settings.freeze_recurrent and not layer.recurrent:
             raise InputError("freezing recurrent synapses needs some: give --recurrent")
@@ -270,11 +272,19 @@ def hidden_layer(settings: Settings) -> Hidden | None:
         raise InputError("least control is of a hidden layer: give --hidden, e.g. 120")
     if settings.recurrent or settings.freeze_recurrent:
         raise InputError("recurrent synapses are those of a hidden layer: give --hidden, e.g. 120")
-    if settings.freeze_hidden or settings.shuffle_feedback or settings.mirror_feedback:
+    if settings.freeze_hidden or settings.shuffle_feedback or settings.feedback:
         raise InputError(
-            "freezing a hidden layer, and shuffling or mirroring its feedback, needs one: give --hidden, e.g. 120"
+            "freezing a hidden layer, and choosing or shuffling its feedback, needs one: give --hidden, e.g. 120"
         )
     return None
+
+
+def _is_mirrored(settings: Settings, layer: Hidden) -> bool:
+    if settings.feedback is None:
+        return layer.mirrored
+    if settings.feedback not in FEEDBACKS:
+        raise UnknownNameError("feedback", settings.feedback, FEEDBACKS)
+    return settings.feedback == "mirrored"
 
 
 def host_rule(settings: Settings) -> HostRule:

@@ -86,6 +86,17 @@ def test_mirrored_feedback_follows_what_the_outputs_read_and_fixed_does_not():
         assert np.abs(after).max() <= LAYER.most_words
 
 
+def test_feedback_can_be_chosen_and_a_wrong_name_is_refused():
+    settings = Settings("yinyang", hidden=16)
+    assert hidden_layer(settings).mirrored
+    assert not hidden_layer(replace(settings, feedback="fixed")).mirrored
+    assert hidden_layer(replace(settings, task="iris", feedback="mirrored")).mirrored
+    with pytest.raises(InputError, match="nearest: mirrored"):
+        hidden_layer(replace(settings, feedback="mirored"))
+    with pytest.raises(InputError, match="--hidden"):
+        hidden_layer(replace(settings, hidden=0, feedback="fixed"))
+
+
 def test_few_classes_may_teach_a_neuron():
     signs = feedback_signs(Hidden(20, taught_classes=2), 10)
     assert ((signs != 0).sum(1) == 2).all()
