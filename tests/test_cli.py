@@ -51,6 +51,8 @@ def fake_result(settings) -> xr.Dataset:
         plane = np.arange(4).reshape(2, 2) - 1
         arrays["region"] = ((*runs, "grid_y", "grid_x"), np.tile(plane, (*shape, 1, 1)))
         arrays["region_true"] = (("grid_y", "grid_x"), plane)
+    if settings.transfer:
+        arrays |= {"accuracy_transferred": (runs, 0.4 + 0.2 * drawn), "accuracy_float_snn": 0.97}
     arrays |= {"accuracy_linear": 0.64, "accuracy_ann": 0.98, "accuracy_chance": 1 / 3}
     origin = storage.provenance(
         device="ideal", device_hash="", operating_points=(), mapping_hash="", seeds={}, temperature=settings.temperature
@@ -636,7 +638,7 @@ def readme_commands():
 def test_every_readme_command_runs(asked, chipemu, monkeypatch, tmp_path):
     monkeypatch.setattr("chipemu.validation.run_checks", lambda device: [])
     (tmp_path / "data").mkdir()
-    for name in ("mismatch_yinyang.toml", "effects_yinyang.toml"):
+    for name in ("mismatch_yinyang.toml", "effects_yinyang.toml", "transfer_yinyang_hidden.toml"):
         shutil.copy(ROOT / "data" / name, tmp_path / "data")
     commands = readme_commands()
     assert any(command.startswith("chipemu learn") for command in commands)

@@ -22,7 +22,7 @@ CHIP_ETA = {"digits": 6.0, "mnist": 6.0}  # where it is another: their words wei
 
 # Few sources leave room for many trains of each, which together are nearly a constant current. Many add up, so that
 # their words are smaller, and as many steps of their codes move a hidden neuron less.
-_MANY_SOURCES = Hidden(0, mirrored=True, point="hidden-fine", eta=0.2)
+_MANY_SOURCES = Hidden(0, mirrored=True, point="hidden-fine", eta=0.5)
 # Of 64 plastic synapses 18 see the cue and 44 the other neurons; the constant source holds these near their threshold.
 _REMEMBERING = Hidden(0, trains=2, constant=2, share=0.5, eta=0.005, recurrent_fan_in=44, point="recurrent")
 LAYERS = {
