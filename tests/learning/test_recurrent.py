@@ -127,8 +127,9 @@ def test_recurrence_without_its_neurons_is_refused(wrong, text):
 
 @pytest.mark.slow
 def test_the_cue_is_remembered_across_the_delay_by_recurrent_synapses_alone():
-    quick = Budget(presentations=400, checkpoints=2, validation=100, finalists=1)
-    settings = Settings("delayed-cue", chip_seeds=(1,), without=("calibration",), hidden=80, budget=quick)
-    forward, recurrent = (learn(replace(settings, recurrent=on))["accuracy_validation"].item() for on in (False, True))
-    assert forward < 0.35
-    assert recurrent > 0.55
+    """On most dies: three that are not calibrated have 61, 25 and 72 %, without recurrence 25, 25 and 30 %."""
+    budget = Budget(presentations=900, checkpoints=6, validation=100, finalists=1)
+    settings = Settings("delayed-cue", chip_seeds=(1, 2, 3), without=("calibration",), hidden=80, budget=budget)
+    forward, recurrent = (learn(replace(settings, recurrent=on))["accuracy_validation"] for on in (False, True))
+    assert forward.max() < 0.35
+    assert recurrent.median() > 0.5
