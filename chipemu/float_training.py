@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from chipemu.float_network import FloatNetwork, backward, forward, regular_spikes
+from chipemu.masked_network import cross_entropy
 from chipemu.tasks import Task
 from chipemu.virtual_die import LayerFactors, Spread, draw
 
@@ -126,23 +127,6 @@ def _slopes(network: FloatNetwork, codes: Codes, rates, labels, spread, certaint
 def _drawn(spread: tuple[Spread, Spread], codes: Codes, n_dies: int, rng) -> tuple[LayerFactors, LayerFactors]:
     hidden, outputs = (draw(wide, w.shape, n_dies, rng) for wide, w in zip(spread, codes, strict=True))
     return hidden, outputs
-
-
-def cross_entropy(score: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
-    """Mean cross-entropy of scores (presentation, class), and its derivative by them.
-
-    Examples
-    --------
-    >>> loss, slope = cross_entropy(np.zeros((1, 2)), np.array([0]))
-    >>> round(loss, 3), slope.tolist()
-    (0.693, [[-0.5, 0.5]])
-    """
-    likely = np.exp(score - score.max(1, keepdims=True))
-    likely /= likely.sum(1, keepdims=True)
-    everyone = np.arange(len(labels))
-    loss = float(-np.log(likely[everyone, labels] + 1e-30).mean())
-    likely[everyone, labels] -= 1
-    return loss, likely / len(labels)
 
 
 def accuracy_float(

@@ -102,6 +102,23 @@ def in_batches(n: int, epochs: int, rng: np.random.Generator) -> Iterator[np.nda
         yield from (order[first : first + _BATCH] for first in range(0, n, _BATCH))
 
 
+def cross_entropy(score: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
+    """Mean cross-entropy of scores (presentation, class), and its derivative by them.
+
+    Examples
+    --------
+    >>> loss, slope = cross_entropy(np.zeros((1, 2)), np.array([0]))
+    >>> round(loss, 3), slope.tolist()
+    (0.693, [[-0.5, 0.5]])
+    """
+    likely = np.exp(score - score.max(1, keepdims=True))
+    likely /= likely.sum(1, keepdims=True)
+    everyone = np.arange(len(labels))
+    loss = float(-np.log(likely[everyone, labels] + 1e-30).mean())
+    likely[everyone, labels] -= 1
+    return loss, likely / len(labels)
+
+
 def _scores(weights: list[np.ndarray], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     hidden = np.maximum(x @ weights[0] + weights[1], 0.0)
     return hidden, hidden @ weights[2] + weights[3]
@@ -110,9 +127,6 @@ def _scores(weights: list[np.ndarray], x: np.ndarray) -> tuple[np.ndarray, np.nd
 def _slopes(weights: list[np.ndarray], x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
     """Gradient of the mean cross-entropy."""
     hidden, score = _scores(weights, x)
-    error = np.exp(score - score.max(1, keepdims=True))
-    error /= error.sum(1, keepdims=True)
-    error[np.arange(len(y)), y] -= 1
-    error /= len(y)
+    _, error = cross_entropy(score, y)
     back = (error @ weights[2].T) * (hidden > 0)
     return [x.T @ back, back.sum(0), hidden.T @ error, error.sum(0)]

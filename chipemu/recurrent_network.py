@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chipemu.masked_network import descend, in_batches
+from chipemu.masked_network import cross_entropy, descend, in_batches
 from chipemu.tasks import Task
 
 _LARGEST = 1.0  # norm to which a gradient is cut
@@ -132,10 +132,7 @@ def _slopes(weights: list[np.ndarray], x: np.ndarray, y: np.ndarray, timing: Tim
     """Gradient of the mean cross-entropy, back through every step, and cut to a norm of at most 1."""
     states, drives, score = _scores(weights, x, timing)
     early, _, late = timing.steps
-    error = np.exp(score - score.max(1, keepdims=True))
-    error /= error.sum(1, keepdims=True)
-    error[np.arange(len(y)), y] -= 1
-    error /= len(y)
+    _, error = cross_entropy(score, y)
     told = error @ weights[3].T / late
     slopes = [np.zeros_like(w) for w in weights]
     back = np.zeros_like(told)
