@@ -16,6 +16,7 @@ from chipemu.learning.circuit import Circuit, build_circuit
 from chipemu.learning.evaluate import Evaluation, evaluate
 from chipemu.learning.handover import cloned, read_image
 from chipemu.learning.hidden import TRAINED, check_place, first_weights
+from chipemu.learning.homeostasis import equalise_rates
 from chipemu.learning.latches import choose
 from chipemu.learning.regions import check_plane, map_plane
 from chipemu.learning.result import Measured, charge, merge_folds, result
@@ -252,6 +253,8 @@ def _begin_hidden(session: Session, settings: Settings, rates: np.ndarray) -> No
     generators = [np.random.Generator(np.random.Philox(seed)) for seed in seeds]
     code_max = emulator.mapped.device.plastic.code_max
     emulator.upload(first_weights(layer, session.circuit, rates, code_max, generators))
+    if layer.rate is not None:
+        equalise_rates(session, layer.rate, rates, generators)
     session.watched = session.controllers
     names = [p.name for p in session.circuit.trained if p.name != TRAINED]
     for name in names:

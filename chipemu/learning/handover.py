@@ -4,7 +4,8 @@ import numpy as np
 
 from chipemu import storage
 from chipemu.errors import InputError
-from chipemu.learning.hidden import FEEDBACK, HIDDEN, RECURRENT, TRAINED, following_feedback
+from chipemu.learning.feedback import following_feedback
+from chipemu.learning.hidden import FEEDBACK, HIDDEN, RECURRENT, TRAINED
 from chipemu.learning.session import Session
 from chipemu.tasks import Task
 from chipemu.weight_memory import TrainedImage
@@ -66,8 +67,8 @@ def read_image(path: str, task: Task, session: Session) -> TrainedImage:
 
 
 def beside_feedback(session: Session, image: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Feedback beside weights that are handed over: it follows them if it is mirrored, and else stays as it is."""
-    if session.circuit.hidden.mirrored:
+    """Feedback beside weights that are handed over: it follows them, or stays as it is if it is fixed."""
+    if session.circuit.hidden.feedback != "fixed":
         return following_feedback(session.circuit, image)
     held = session.emulator.weights()
     return {name: held[name] for name in FEEDBACK.values()}

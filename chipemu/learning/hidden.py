@@ -23,7 +23,7 @@ ever less of it: what should fall is the amount of control, 1/2 |psi|^2.  The fe
 control and without are nearly the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,16 +51,17 @@ class Hidden:
     fan_in : most hidden neurons that an output neuron reads, at random
     share : part of the hidden layer that it reads
     taught_classes : classes that teach a hidden neuron, chosen at random; None is all
-    mirrored : whether a host rewrites the feedback at every checkpoint after what the outputs have learned
+    feedback : how feedback reaches the layer, of :data:`chipemu.learning.feedback.FEEDBACKS`
     words : CAM words of a typical mirrored feedback
     most_words : most of them
     eta : learning rate beside that of the outputs
     active : adaptation current above the floor from which a synapse learns [A]; below 0 it always does
     spread : largest first code of a hidden synapse, drawn evenly between it and its negative
-    sparsity : first code of the constant source, below what cancels the mean input: about as many neurons are active
-        in every presentation, and no neuron in none or all
+    sparsity : first codes cancel the mean input and this many code steps of the constant source more
     constant : first code of the constant source where this one alone is left to carry activity; the other sources then
         cancel each other. None cancels the mean input
+    rate : mean rate that every hidden neuron is brought to before anything learns, see
+        :func:`chipemu.learning.homeostasis.equalise_rates` [Hz]; None leaves rates as mismatch makes them
     injected : whether feedback acts on the somata of hidden neurons, and is no apical current
     recurrent : whether hidden neurons read one another
     recurrent_fan_in : how many of the others a hidden neuron reads, at random
@@ -75,7 +76,7 @@ class Hidden:
     fan_in: int = 60
     share: float = 1.0
     taught_classes: int | None = None
-    mirrored: bool = False
+    feedback: str = "fixed"
     words: float = 2.0
     most_words: int = 6
     eta: float = 0.002
@@ -83,6 +84,7 @@ class Hidden:
     spread: int = 15
     sparsity: float = 2.5
     constant: float | None = None
+    rate: float | None = None
     injected: bool = False
     recurrent: bool = False
     recurrent_fan_in: int = 36
@@ -193,94 +195,13 @@ def feedback_words(circuit, q: np.ndarray) -> dict[str, np.ndarray]:
     return {FEEDBACK["positive"]: words, FEEDBACK["negative"]: -words}
 
 
-def held_feedback(circuit, weights: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Q that dies hold, (run, hidden neuron, unit), of their weights (run, pair) by projection."""
-    table = circuit.weight_table(weights[FEEDBACK["positive"]], FEEDBACK["positive"])
-    return table.reshape(*table.shape[:2], circuit.n_units, circuit.n_per_unit).sum(3)
-
-
-def read_by_units(circuit, weights: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Mean code with which the output neurons of each unit read a hidden neuron, (run, hidden neuron, unit)."""
-    pairs = circuit.pairs
-    readers = np.zeros((circuit.n_units, circuit.network["hidden"].n))
-    np.add.at(readers, (pairs[:, 1] // circuit.n_per_unit, pairs[:, 0]), 1)
-    table = circuit.weight_table(weights[TRAINED])
-    units = table.reshape(len(table), circuit.n_units, circuit.n_per_unit, -1).sum(2)
-    return (units / np.maximum(readers, 1)).transpose(0, 2, 1)
-
-
-def mirrored_feedback(hidden: Hidden, read: np.ndarray) -> np.ndarray:
-    """Q after what the outputs read, in whole words.
-
-    Parameters
-    ----------
-    read : (run, hidden neuron, unit), see :func:`read_by_units`
-
-    Examples
-    --------
-    >>> mirrored_feedback(Hidden(2), np.array([[[3.0, -3.0], [0.0, 15.0]]])).tolist()
-    [[[1, -1], [0, 4]]]
-    """
-    typical = np.sqrt(np.mean(read**2, axis=(1, 2), keepdims=True))
-    words = np.rint(hidden.words * read / np.maximum(typical, 1e-9))
-    return np.clip(words, -hidden.most_words, hidden.most_words).astype(np.int64)
-
-
-def following_feedback(circuit, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Signed words (run, pair) of feedback that mirrors what the outputs read, of weights (run, pair) by projection."""
-    return feedback_words(circuit, mirrored_feedback(circuit.hidden, read_by_units(circuit, weights)))
-
-
-def amount_of_control(circuit, weights: Mapping[str, np.ndarray], fired: np.ndarray, charges, balance) -> np.ndarray:
-    """Mean over presentations and hidden neurons of 1/2 psi^2, (run,) [C^2]: psi is the feedback charge that synapses
-    of a neuron sense in the window in which they learn, of the spikes of its controllers and design values.
-
-    Parameters
-    ----------
-    circuit : `chipemu.learning.circuit.Circuit` with a hidden layer
-    weights : (run, pair) by projection, which hold the words of the feedback
-    fired : (run, presentation, controller) spikes in that window; positive controllers, then negative ones
-    charges : of one word's pulse through NMDA and through GABA_A [C]
-    balance : of a GABA_A against an NMDA current, as synapses weigh them
-    """
-    pools = np.split(fired, 2, axis=2)
-    psi = np.zeros((*fired.shape[:2], circuit.network["hidden"].n))
-    for name, spikes in zip(FEEDBACK.values(), pools, strict=True):
-        words = circuit.weight_table(weights[name], name)
-        raising, lowering = np.maximum(words, 0), np.maximum(-words, 0)
-        psi += spikes @ (raising * charges[0] - balance * lowering * charges[1]).transpose(0, 2, 1)
-    # each run by itself: a reduction over all would add up in another order for another number of runs
-    return np.array([0.5 * np.mean(run**2) for run in psi])
-
-
-def compliance(read: np.ndarray, q: np.ndarray) -> float:
-    """How well fixed feedback reaches what the outputs read: 1 if controlling the outputs takes no more than Q can do.
-
-    With J = d output / d hidden, the part of Q in the row space of J, |J^+ J Q| / |Q| (Meulemans et al. 2021, condition
-    2 of their theorem on feedback). J is taken to be the weights: all slopes are taken to be alike.
-
-    Parameters
-    ----------
-    read : (hidden neuron, unit), see :func:`read_by_units`
-    q : (hidden neuron, unit)
-
-    Examples
-    --------
-    >>> q = np.array([[1, -1], [1, 1], [-1, 1], [-1, -1]])
-    >>> round(compliance(3.0 * q, q), 6), round(compliance(np.array([[1, 0], [0, 1], [1, 0], [0, 1]]), q), 6)
-    (1.0, 0.0)
-    """
-    reached = np.linalg.pinv(read.T) @ read.T @ q
-    return float(np.linalg.norm(reached) / max(np.linalg.norm(q), 1e-9))
-
-
 def first_weights(
     hidden: Hidden, circuit, rates: np.ndarray, code_max: int, generators: Sequence[np.random.Generator]
 ) -> dict[str, np.ndarray]:
     """What every run begins with, (run, pair) of each trained projection.
 
-    Hidden codes are random, one draw for all trains of a source, and those of the constant source, the last, cancel the
-    mean input, unless they are given; outputs begin with nothing, and feedback with its random signs.
+    Hidden codes are random, one draw for all trains of a source, and moved so that they cancel the mean input, or that
+    the sources but the constant one do; outputs begin with nothing, and feedback with its random signs.
 
     Parameters
     ----------
@@ -292,7 +213,7 @@ def first_weights(
     layer = circuit.network[HIDDEN].pairs
     mean = rates.mean(0)[:: hidden.trains]
     sees = circuit.weight_table(np.ones((1, len(layer)), np.int64), HIDDEN)[0][:, :: hidden.trains]
-    drawn = [np.clip(_first_codes(hidden, sees, mean, rng), -code_max, code_max) for rng in generators]
+    drawn = [np.clip(_first_codes(hidden, sees, mean, rng, code_max), -code_max, code_max) for rng in generators]
     signs = np.tile(feedback_signs(hidden, circuit.n_units), (len(generators), 1, 1))
     recurrent = {}
     if hidden.recurrent:
@@ -306,12 +227,41 @@ def first_weights(
     }
 
 
-def _first_codes(hidden: Hidden, sees: np.ndarray, mean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def with_mean_input(codes: np.ndarray, mean: np.ndarray, asked: np.ndarray, code_max: int) -> np.ndarray:
+    """Codes moved as little as possible so that the mean input of every neuron is what is asked.
+
+    Parameters
+    ----------
+    codes : (..., neuron, source)
+    mean : (neuron, source) mean rates of the sources, 0 of those that a neuron does not see [Hz]
+    asked : (..., neuron) sum over sources of code times mean rate [Hz]
+    code_max : largest code; where it binds, the other sources move more
+
+    Returns
+    -------
+    (..., neuron, source) int
+
+    Examples
+    --------
+    >>> moved = with_mean_input(np.array([[9, -2]]), np.array([[50.0, 100.0]]), np.array([0.0]), 15)
+    >>> moved.tolist(), (moved @ [50.0, 100.0]).tolist()
+    ([[8, -4]], [0.0])
+    """
+    moved, size = np.asarray(codes, float), (mean**2).sum(-1)
+    for _ in range(4):
+        missing = asked - (moved * mean).sum(-1)
+        moved = np.clip(moved + (missing / size)[..., None] * mean, -code_max, code_max)
+    return np.rint(moved).astype(np.int64)
+
+
+def _first_codes(
+    hidden: Hidden, sees: np.ndarray, mean: np.ndarray, rng: np.random.Generator, code_max: int
+) -> np.ndarray:
     """Codes (neuron, source) of sources that have these mean rates, the constant one the last."""
     codes = sees * rng.integers(-hidden.spread, hidden.spread + 1, sees.shape)
     if hidden.constant is None:
-        codes[:, -1] = np.rint(-codes[:, :-1] @ mean[:-1] / mean[-1] - hidden.sparsity)
-        return codes
+        left = np.full(len(codes), -hidden.sparsity * mean[-1])
+        return with_mean_input(codes, sees * mean, left, code_max)
     excess = codes[:, :-1] @ mean[:-1] / (sees[:, :-1] @ mean[:-1])
     codes[:, :-1] -= np.rint(excess[:, None] * sees[:, :-1]).astype(np.int64)
     codes[:, -1] = np.rint(hidden.constant)

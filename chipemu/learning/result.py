@@ -10,7 +10,8 @@ from chipemu.baselines import stored
 from chipemu.calibration import Calibration
 from chipemu.learning.circuit import TRAINED
 from chipemu.learning.evaluate import Evaluation
-from chipemu.learning.hidden import HIDDEN, RECURRENT, compliance, held_feedback, read_by_units
+from chipemu.learning.feedback import compliance, held_feedback, read_by_units
+from chipemu.learning.hidden import HIDDEN, RECURRENT
 from chipemu.learning.session import Session
 from chipemu.learning.settings import Settings
 from chipemu.learning.train import Training

@@ -13,7 +13,7 @@ from chipemu.errors import InputError
 from chipemu.kernels.die import Events
 from chipemu.kernels.traces import feedback_products
 from chipemu.learning.circuit import TRAINED
-from chipemu.learning.hidden import following_feedback
+from chipemu.learning.feedback import following_feedback
 from chipemu.learning.session import Session
 from chipemu.ledger import Ledger
 from chipemu.parameters import nominal_charge, nominal_decay
@@ -108,7 +108,7 @@ class ChipLearner:
     def mirror(self, image: TrainedImage) -> None:
         """Rewrite the feedback of a hidden layer after codes that were read out: a host operation and an upload."""
         circuit, emulator = self.session.circuit, self.session.emulator
-        if not circuit.has_hidden or not circuit.hidden.mirrored:
+        if not circuit.has_hidden or circuit.hidden.feedback == "fixed":
             return
         emulator.ledger += Ledger(host_operations=np.ones(emulator.n_runs, np.int64))
         emulator.upload({**image.weights, **following_feedback(circuit, image.weights)})

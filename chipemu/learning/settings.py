@@ -7,6 +7,7 @@ from chipemu.device import DeviceSpec, load_device
 from chipemu.device_file import content_hash
 from chipemu.errors import InputError, UnknownNameError
 from chipemu.learning.circuit import TRAINED, Controller
+from chipemu.learning.feedback import FEEDBACKS
 from chipemu.learning.hidden import HIDDEN, RECURRENT, Hidden
 from chipemu.learning.rules import HostRule
 from chipemu.learning.schedule import Schedule
@@ -14,7 +15,6 @@ from chipemu.learning.train import Budget
 from chipemu.temperature import ROOM
 
 PLACES = ("chip", "host")
-FEEDBACKS = ("fixed", "mirrored")
 TRANSFERS = ("snn", "snn-mismatch")
 DEFAULT_DEVICE = {"chip": "dynapse1-plastic", "host": "dynapse1"}
 DEFAULT_ETA = 1.5  # of plastic synapses
@@ -22,11 +22,11 @@ CHIP_ETA = {"digits": 6.0, "mnist": 6.0}  # where it is another: their words wei
 
 # Few sources leave room for many trains of each, which together are nearly a constant current. Many add up, so that
 # their words are smaller, and as many steps of their codes move a hidden neuron less.
-_MANY_SOURCES = Hidden(0, mirrored=True, point="hidden-fine", eta=0.5)
+_MANY_SOURCES = Hidden(0, feedback="mirrored", point="hidden-fine", eta=0.5)
 # Of 64 plastic synapses 18 see the cue and 44 the other neurons; the constant source holds these near their threshold.
 _REMEMBERING = Hidden(0, trains=2, constant=2, share=0.5, eta=0.005, recurrent_fan_in=44, point="recurrent")
 LAYERS = {
-    "yinyang": Hidden(0, trains=12, mirrored=True),
+    "yinyang": Hidden(0, trains=12, feedback="mirrored"),
     "digits": _MANY_SOURCES,
     "mnist": _MANY_SOURCES,
     "delayed-cue": _REMEMBERING,
@@ -263,7 +263,7 @@ def hidden_layer(settings: Settings) -> Hidden | None:
         layer = settings.layer or (CONTROLLED if settings.least_control else LAYERS).get(settings.task, Hidden(0))
         if settings.least_control and not layer.injected:
             raise InputError(f"least control has no recipe for {settings.task}; allowed {', '.join(CONTROLLED)}")
-        layer = replace(layer, neurons=settings.hidden, mirrored=_is_mirrored(settings, layer))
+        layer = replace(layer, neurons=settings.hidden, feedback=_feedback(settings, layer))
         layer = replace(layer, recurrent=layer.recurrent or settings.recurrent)
         if settings.freeze_recurrent and not layer.recurrent:
             raise InputError("freezing recurrent synapses needs some: give --recurrent")
@@ -279,12 +279,12 @@ def hidden_layer(settings: Settings) -> Hidden | None:
     return None
 
 
-def _is_mirrored(settings: Settings, layer: Hidden) -> bool:
+def _feedback(settings: Settings, layer: Hidden) -> str:
     if settings.feedback is None:
-        return layer.mirrored
+        return layer.feedback
     if settings.feedback not in FEEDBACKS:
         raise UnknownNameError("feedback", settings.feedback, FEEDBACKS)
-    return settings.feedback == "mirrored"
+    return settings.feedback
 
 
 def host_rule(settings: Settings) -> HostRule:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chipemu.learning.evaluate import accuracy
-from chipemu.learning.hidden import amount_of_control
+from chipemu.learning.feedback import amount_of_control
 from chipemu.learning.lesson import TEACH, attend
 from chipemu.learning.rules import ChipLearner, HostLearner
 from chipemu.learning.session import Session
@@ -54,7 +54,7 @@ class Training:
     history : (run, checkpoint) validation accuracy, feedback off
     charge : (run, checkpoint) feedback charge of a training presentation since the checkpoint before [C]
     control : (run, checkpoint) amount of control in the hidden layer in a presentation since then, see
-        :func:`chipemu.learning.hidden.amount_of_control`; 0 without such a layer [C^2]
+        :func:`chipemu.learning.feedback.amount_of_control`; 0 without such a layer [C^2]
     seen : (checkpoint,) presentations before each checkpoint
     best : the image of each run's best checkpoint
     validation : (run,) its accuracy on the whole validation split, feedback off

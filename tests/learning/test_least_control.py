@@ -9,7 +9,8 @@ from chipemu import Emulator, load_device, map_network, sample_chip
 from chipemu.errors import InputError
 from chipemu.learning.circuit import build_circuit
 from chipemu.learning.experiment import learn
-from chipemu.learning.hidden import FEEDBACK, amount_of_control, feedback_signs, feedback_words, first_weights
+from chipemu.learning.feedback import amount_of_control
+from chipemu.learning.hidden import FEEDBACK, feedback_signs, feedback_words, first_weights
 from chipemu.learning.lesson import CONTROLLED as UNDER_CONTROL
 from chipemu.learning.lesson import attend
 from chipemu.learning.schedule import Schedule
