@@ -164,6 +164,10 @@ def learn(
         str | None, Option(metavar="R", help="silence neurons that fire by themselves above this rate, e.g. 60Hz")
     ] = None,
     hidden: Annotated[int, Option(metavar="N", min=0, max=1000, help="trained hidden neurons, e.g. 120")] = 0,
+    hidden_rate: Annotated[
+        str | None,
+        Option(metavar="R", help="mean rate hidden neurons are brought to before training, e.g. 40Hz; 0Hz leaves them"),
+    ] = None,
     feedback: Annotated[
         Feedback | None,
         Option(help="hidden feedback keeps its random signs, or follows the outputs' codes, rewritten by the host"),
@@ -224,6 +228,7 @@ def learn(
         inject=not no_inject,
         hidden=hidden,
         feedback=feedback.value if feedback else None,
+        hidden_rate=_quantity(hidden_rate, "Hz", "--hidden-rate"),
         least_control=least_control,
         freeze_hidden=freeze_hidden,
         recurrent=recurrent,

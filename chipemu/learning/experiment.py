@@ -242,19 +242,19 @@ def _session(laboratory: _Laboratory, task: Task) -> Session:
     schedule = settings.schedule or usual(task.name, settings.hidden, settings.least_control)[1]
     session = Session(emulator, laboratory.circuit, schedule, _seed_sequences(settings))
     if laboratory.circuit.has_hidden:
-        _begin_hidden(session, settings, task.rates["train"])
+        _begin_hidden(session, settings, task)
     return session
 
 
-def _begin_hidden(session: Session, settings: Settings, rates: np.ndarray) -> None:
-    """Give every run its first weights, and the synapses of hidden neurons their gate."""
+def _begin_hidden(session: Session, settings: Settings, task: Task) -> None:
+    """Give every run its first weights, hidden neurons their rate, and the synapses of these their gate."""
     layer, emulator = hidden_layer(settings), session.emulator
     seeds = _seed_sequences(settings, _FIRST_WEIGHTS)
     generators = [np.random.Generator(np.random.Philox(seed)) for seed in seeds]
     code_max = emulator.mapped.device.plastic.code_max
-    emulator.upload(first_weights(layer, session.circuit, rates, code_max, generators))
+    emulator.upload(first_weights(layer, session.circuit, task.rates["train"], code_max, generators))
     if layer.rate is not None:
-        equalise_rates(session, layer.rate, rates, generators)
+        equalise_rates(session, layer.rate, task.phases["train"], generators)
     session.watched = session.controllers
     names = [p.name for p in session.circuit.trained if p.name != TRAINED]
     for name in names:

@@ -33,7 +33,7 @@ def equalise_rates(session: Session, rate: float, rates: np.ndarray, generators:
     ----------
     session : with first weights on the die
     rate : mean over presentations, settle and decide phases [Hz]
-    rates : (presentation, train) of the training split [Hz]
+    rates : (presentation, train) or (presentation, phase, train) of the training split [Hz]
     generators : one for each run, which draws the presentations
     """
     emulator, circuit = session.emulator, session.circuit
@@ -41,7 +41,8 @@ def equalise_rates(session: Session, rate: float, rates: np.ndarray, generators:
     pairs, code_max = circuit.network[HIDDEN].pairs, emulator.mapped.device.plastic.code_max
     sees = circuit.weight_table(np.ones((1, len(pairs)), np.int64), HIDDEN)[0][:, ::trains]
     first = circuit.weight_table(emulator.weights()[HIDDEN], HIDDEN)[:, :, ::trains]
-    mean, spread = sees * rates.mean(0)[::trains], rates.std(0)[::trains]
+    sent = rates.reshape(len(rates), -1, circuit.n_inputs).mean(1)[:, ::trains]
+    mean, spread = sees * sent.mean(0), sent.std(0)
     asked = (first * mean).sum(-1)
     step = np.sqrt(((first * spread) ** 2).sum(-1))  # how far presentations move the drive of this neuron
     length = PRESENTATIONS * (session.schedule.settle + session.schedule.delay + session.schedule.decide)

@@ -22,11 +22,11 @@ CHIP_ETA = {"digits": 6.0, "mnist": 6.0}  # where it is another: their words wei
 
 # Few sources leave room for many trains of each, which together are nearly a constant current. Many add up, so that
 # their words are smaller, and as many steps of their codes move a hidden neuron less.
-_MANY_SOURCES = Hidden(0, feedback="mirrored", point="hidden-fine", eta=0.5)
+_MANY_SOURCES = Hidden(0, feedback="mirrored", rate=15.0, point="hidden-fine", eta=0.5)
 # Of 64 plastic synapses 18 see the cue and 44 the other neurons; the constant source holds these near their threshold.
 _REMEMBERING = Hidden(0, trains=2, constant=2, share=0.5, eta=0.005, recurrent_fan_in=44, point="recurrent")
 LAYERS = {
-    "yinyang": Hidden(0, trains=12, feedback="mirrored"),
+    "yinyang": Hidden(0, trains=12, feedback="mirrored", rate=40.0),
     "digits": _MANY_SOURCES,
     "mnist": _MANY_SOURCES,
     "delayed-cue": _REMEMBERING,
@@ -35,6 +35,7 @@ LAYERS = {
 CONTROLLED = {
     "yinyang": Hidden(0, trains=6, recurrent_fan_in=30, injected=True, point="hidden-controlled", share=0.5, eta=0.02),
 }
+HIGHEST_RATE = 200.0  # Hz, that hidden neurons are asked for
 DEFAULT_HIDDEN_ETA = 1.5  # of outputs that read a hidden layer
 HIDDEN_ETA = {"delayed-cue": 0.5}  # where it is another
 CONTROLLED_ETA = 0.5  # under least control
@@ -125,6 +126,8 @@ class Settings:
     layer : recipe of the hidden layer, whose number of neurons is ``hidden``; None takes the usual one of the task
     feedback : how it reaches hidden neurons, of ``FEEDBACKS``: its random signs are kept, or the host rewrites it at
         checkpoints after what the outputs have learned; None takes the usual way of the task
+    hidden_rate : mean rate that every hidden neuron is brought to before anything learns [Hz]; 0 leaves rates as
+        mismatch makes them, None takes the usual one of the task
     freeze_hidden : ablation: the synapses of hidden neurons keep their first codes
     recurrent : hidden neurons also read one another
     freeze_recurrent : ablation: recurrent synapses keep their first codes
@@ -168,6 +171,7 @@ class Settings:
     least_control: bool = False
     layer: Hidden | None = None
     feedback: str | None = None
+    hidden_rate: float | None = None
     freeze_hidden: bool = False
     recurrent: bool = False
     freeze_recurrent: bool = False
@@ -259,24 +263,42 @@ def hidden_layer(settings: Settings) -> Hidden | None:
     InputError
         If an ablation of a hidden layer is asked for without one; UnknownNameError for a feedback that does not exist.
     """
-    if settings.hidden:
-        layer = settings.layer or (CONTROLLED if settings.least_control else LAYERS).get(settings.task, Hidden(0))
-        if settings.least_control and not layer.injected:
-            raise InputError(f"least control has no recipe for {settings.task}; allowed {', '.join(CONTROLLED)}")
-        layer = replace(layer, neurons=settings.hidden, feedback=_feedback(settings, layer))
-        layer = replace(layer, recurrent=layer.recurrent or settings.recurrent)
-        if settings.freeze_recurrent and not layer.recurrent:
-            raise InputError("freezing recurrent synapses needs some: give --recurrent")
-        return layer
+    if not settings.hidden:
+        _refuse_without_layer(settings)
+        return None
+    layer = settings.layer or (CONTROLLED if settings.least_control else LAYERS).get(settings.task, Hidden(0))
+    if settings.least_control and not layer.injected:
+        raise InputError(f"least control has no recipe for {settings.task}; allowed {', '.join(CONTROLLED)}")
+    layer = replace(
+        layer,
+        neurons=settings.hidden,
+        feedback=_feedback(settings, layer),
+        rate=_hidden_rate(settings, layer),
+        recurrent=layer.recurrent or settings.recurrent,
+    )
+    if settings.freeze_recurrent and not layer.recurrent:
+        raise InputError("freezing recurrent synapses needs some: give --recurrent")
+    return layer
+
+
+def _refuse_without_layer(settings: Settings) -> None:
     if settings.least_control:
         raise InputError("least control is of a hidden layer: give --hidden, e.g. 120")
     if settings.recurrent or settings.freeze_recurrent:
         raise InputError("recurrent synapses are those of a hidden layer: give --hidden, e.g. 120")
+    if settings.hidden_rate is not None:
+        raise InputError("a rate of hidden neurons needs some: give --hidden, e.g. 120")
     if settings.freeze_hidden or settings.shuffle_feedback or settings.feedback:
         raise InputError(
             "freezing a hidden layer, and choosing or shuffling its feedback, needs one: give --hidden, e.g. 120"
         )
-    return None
+
+
+def _hidden_rate(settings: Settings, layer: Hidden) -> float | None:
+    rate = layer.rate if settings.hidden_rate is None else settings.hidden_rate or None
+    if rate is not None and not 0 < rate <= HIGHEST_RATE:
+        raise InputError(f"hidden rate is {rate:g} Hz; allowed 0 to {HIGHEST_RATE:g} Hz, well below 1/t_ref")
+    return rate
 
 
 def _feedback(settings: Settings, layer: Hidden) -> str:

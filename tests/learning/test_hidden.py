@@ -248,7 +248,8 @@ def test_first_weights_are_alike_for_all_trains_of_a_source():
 
 
 def test_result_holds_both_layers_and_a_frozen_one_keeps_its_first_weights():
-    settings = Settings("yinyang", chip_seeds=(1,), without=("calibration",), hidden=16, budget=QUICK, eta=5.0)
+    quick = {"without": ("calibration",), "budget": QUICK, "hidden_rate": 0.0}
+    settings = Settings("yinyang", chip_seeds=(1,), hidden=16, eta=5.0, **quick)
     trained, frozen = learn(settings), learn(replace(settings, freeze_hidden=True))
     assert trained["weight_hidden"].dims == ("chip", "noise", "hidden_neuron", "source")
     assert trained["weight"].sizes["pre"] == 16

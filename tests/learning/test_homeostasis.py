@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,12 +8,14 @@ from hypothesis.extra.numpy import arrays
 
 from chipemu import Emulator, map_network, sample_chip
 from chipemu.device import load_device
+from chipemu.errors import InputError
 from chipemu.learning.circuit import Controller, build_circuit
 from chipemu.learning.hidden import HIDDEN, TRAINED, Hidden, first_weights, with_mean_input
 from chipemu.learning.homeostasis import equalise_rates
 from chipemu.learning.lesson import TEST, attend
 from chipemu.learning.schedule import Schedule
 from chipemu.learning.session import Session
+from chipemu.learning.settings import Settings, hidden_layer
 from chipemu.tasks import load_task
 
 RATE = 30.0
@@ -82,3 +86,13 @@ def test_codes_move_along_the_mean_input_and_no_further(codes, asked):
     assert np.abs(moved).max() <= 15
     np.testing.assert_array_equal(moved[:, -1], codes[:, -1])  # a source that is silent, or not seen
     np.testing.assert_allclose(moved @ mean, asked, atol=0.5 * mean.sum() + 1)
+
+
+def test_the_rate_is_a_setting_and_one_out_of_range_is_refused():
+    settings = Settings("yinyang", hidden=16)
+    assert hidden_layer(replace(settings, hidden_rate=25.0)).rate == 25.0
+    assert hidden_layer(replace(settings, hidden_rate=0.0)).rate is None
+    with pytest.raises(InputError, match="allowed 0 to 200 Hz"):
+        hidden_layer(replace(settings, hidden_rate=1000.0))
+    with pytest.raises(InputError, match="give --hidden"):
+        hidden_layer(replace(settings, hidden=0, hidden_rate=25.0))
