@@ -54,7 +54,8 @@ class Hidden:
     feedback : how feedback reaches the layer, of :data:`chipemu.learning.feedback.FEEDBACKS`
     words : CAM words of a typical mirrored feedback
     most_words : most of them
-    eta : learning rate beside that of the outputs
+    eta : learning rate of 30 neurons beside that of the outputs; n neurons learn at 30/n of it, because the more of
+        them stand before an output, the less each has to change
     active : adaptation current above the floor from which a synapse learns [A]; below 0 it always does
     spread : largest first code of a hidden synapse, drawn evenly between it and its negative
     sparsity : first codes cancel the mean input and this many code steps of the constant source more

@@ -22,9 +22,9 @@ CHIP_ETA = {"digits": 6.0, "mnist": 6.0}  # where it is another: their words wei
 
 # Few sources leave room for many trains of each, which together are nearly a constant current. Many add up, so that
 # their words are smaller, and as many steps of their codes move a hidden neuron less.
-_MANY_SOURCES = Hidden(0, feedback="mirrored", rate=15.0, point="hidden-fine", eta=0.5)
+_MANY_SOURCES = Hidden(0, feedback="mirrored", rate=30.0, point="hidden-fine", eta=0.25)
 # Of 64 plastic synapses 18 see the cue and 44 the other neurons; the constant source holds these near their threshold.
-_REMEMBERING = Hidden(0, trains=2, constant=2, share=0.5, eta=0.005, recurrent_fan_in=44, point="recurrent")
+_REMEMBERING = Hidden(0, trains=2, constant=2, share=0.5, eta=0.0133, recurrent_fan_in=44, point="recurrent")
 LAYERS = {
     "yinyang": Hidden(0, trains=12, feedback="mirrored", rate=40.0),
     "digits": _MANY_SOURCES,
@@ -33,8 +33,9 @@ LAYERS = {
 }
 # Feedback that is injected is weak, and hidden synapses learn the faster for it. Room is left to read other neurons.
 CONTROLLED = {
-    "yinyang": Hidden(0, trains=6, recurrent_fan_in=30, injected=True, point="hidden-controlled", share=0.5, eta=0.02),
+    "yinyang": Hidden(0, trains=6, recurrent_fan_in=30, injected=True, point="hidden-controlled", share=0.5, eta=0.08),
 }
+ETA_NEURONS = 30  # hidden neurons for which a recipe gives its learning rate
 HIGHEST_RATE = 200.0  # Hz, that hidden neurons are asked for
 DEFAULT_HIDDEN_ETA = 1.5  # of outputs that read a hidden layer
 HIDDEN_ETA = {"delayed-cue": 0.5}  # where it is another
@@ -243,7 +244,7 @@ def chip_eta(settings: Settings) -> dict[str, float]:
     eta = _usual_eta(settings) if settings.eta is None else settings.eta
     if layer is None:
         return {TRAINED: eta}
-    etas = {TRAINED: eta, HIDDEN: 0.0 if settings.freeze_hidden else eta * layer.eta}
+    etas = {TRAINED: eta, HIDDEN: 0.0 if settings.freeze_hidden else eta * layer.eta * ETA_NEURONS / layer.neurons}
     if layer.recurrent:
         etas[RECURRENT] = 0.0 if settings.freeze_recurrent else etas[HIDDEN]
     return etas
