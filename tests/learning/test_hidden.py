@@ -142,7 +142,7 @@ def test_feedback_of_either_sign_weighs_alike(point):
 
 @pytest.mark.slow
 def test_learned_features_beat_random_ones_and_shuffled_feedback_teaches_nothing():
-    """Sixteen neurons before ten classes: what they are must be learned (81, 58 and 34 % on these dies)."""
+    """Sixteen neurons before ten classes: what they are must be learned (81, 58 and 34 % without homeostasis)."""
     budget = Budget(1500, 12, 100, 1, 2, ((0.33, 0.3), (0.66, 0.1)))
     base = Settings("digits", chip_seeds=(1, 2), hidden=16, budget=budget)
     runs = [base, replace(base, freeze_hidden=True), replace(base, shuffle_feedback=True)]

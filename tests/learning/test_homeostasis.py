@@ -10,12 +10,14 @@ from chipemu import Emulator, map_network, sample_chip
 from chipemu.device import load_device
 from chipemu.errors import InputError
 from chipemu.learning.circuit import Controller, build_circuit
+from chipemu.learning.experiment import learn
 from chipemu.learning.hidden import HIDDEN, TRAINED, Hidden, first_weights, with_mean_input
 from chipemu.learning.homeostasis import equalise_rates
 from chipemu.learning.lesson import TEST, attend
 from chipemu.learning.schedule import Schedule
 from chipemu.learning.session import Session
 from chipemu.learning.settings import Settings, hidden_layer
+from chipemu.learning.train import Budget
 from chipemu.tasks import load_task
 
 RATE = 30.0
@@ -96,3 +98,13 @@ def test_the_rate_is_a_setting_and_one_out_of_range_is_refused():
         hidden_layer(replace(settings, hidden_rate=1000.0))
     with pytest.raises(InputError, match="give --hidden"):
         hidden_layer(replace(settings, hidden=0, hidden_rate=25.0))
+
+
+@pytest.mark.slow
+def test_dies_learn_better_once_no_hidden_neuron_is_silent():
+    budget = Budget(1500, 12, 100, 1, 2, ((0.33, 0.3), (0.66, 0.1)))
+    base = Settings("digits", chip_seeds=(3, 4), hidden=16, budget=budget)
+    equal, uneven = (
+        learn(settings)["accuracy_validation"].values for settings in (base, replace(base, hidden_rate=0.0))
+    )
+    assert (equal > uneven + 0.1).all()
