@@ -52,8 +52,9 @@ _CLASSES = ("true_class", "decided_class")
 
 # Values of the factor `without` beside names of effects: nothing is switched off, everything, everything but ...
 NOTHING, EVERYTHING, ONLY = "none", "all", "only:"
-# Values of the factor `training`: on the die, or with weights of a float network, trained as designed or on such dies.
-TRAININGS = ("trained", "transferred", "transferred-injected")
+# Values of the factor `training`: on the die, in a closed or an open loop, or with weights of a float network, trained
+# as designed or on such dies.
+TRAININGS = ("trained", "target-propagation", "transferred", "transferred-injected")
 # What a study may vary. Each is a dimension with a coordinate of the same name.
 FACTORS = {
     variable.name: variable
@@ -62,7 +63,7 @@ FACTORS = {
         Variable("device", ("device",), "", "text", "device file"),
         Variable("where", ("where",), "", "text", "where learning happens: chip, host or oracle"),
         Variable("rule", ("rule",), "", "text", "plasticity rule"),
-        Variable("training", ("training",), "", "text", "trained on the die, or weights of a float spiking network"),
+        Variable("training", ("training",), "", "text", "how a die is trained, or who hands weights over"),
         Variable("without", ("without",), "", "text", "effects switched off, joined by +; none switches off nothing"),
         Variable("hidden", ("hidden",), "1", "index", "hidden neurons"),
         Variable("levels", ("levels",), "1", "index", "weight levels"),

@@ -352,6 +352,12 @@ def test_words_of_a_recurrent_layer_become_settings(asked, chipemu):
     assert settings.least_control
 
 
+def test_target_propagation_becomes_a_setting(asked, chipemu):
+    assert chipemu("learn", "yinyang", "--hidden", "30", "--target-propagation", "--feedback", "inverse")[0] == 0
+    (settings,) = asked
+    assert (settings.target_propagation, settings.feedback, settings.inject) == (True, "inverse", True)
+
+
 def test_regions_are_drawn(asked, chipemu, tmp_path):
     assert chipemu("learn", "yinyang", "--regions", "r.png")[0] == 0
     assert asked[0].regions > 0

@@ -59,6 +59,7 @@ class Feedback(StrEnum):
 
     fixed = "fixed"
     mirrored = "mirrored"
+    inverse = "inverse"
 
 
 class FloatNetwork(StrEnum):
@@ -170,11 +171,17 @@ def learn(
     ] = None,
     feedback: Annotated[
         Feedback | None,
-        Option(help="hidden feedback keeps its random signs, or follows the outputs' codes, rewritten by the host"),
+        Option(
+            help="hidden feedback keeps its random signs, or the host rewrites it: the outputs' codes, or their inverse"
+        ),
     ] = None,
     recurrent: Annotated[bool, Option("--recurrent", help="hidden neurons also read one another")] = False,
     least_control: Annotated[
         bool, Option("--least-control", help="feedback is injected into hidden neurons (yinyang)")
+    ] = False,
+    target_propagation: Annotated[
+        bool,
+        Option("--target-propagation", help="feedback to hidden neurons is inverse, and moves no neuron"),
     ] = False,
     freeze_hidden: Annotated[
         bool, Option("--freeze-hidden", help="ablation: the hidden layer keeps its random first weights")
@@ -230,6 +237,7 @@ def learn(
         feedback=feedback.value if feedback else None,
         hidden_rate=_quantity(hidden_rate, "Hz", "--hidden-rate"),
         least_control=least_control,
+        target_propagation=target_propagation,
         freeze_hidden=freeze_hidden,
         recurrent=recurrent,
         freeze_recurrent=freeze_recurrent,

@@ -1,4 +1,4 @@
-"""Figure of what learning on the die buys: against weights of a float network, and those of another die."""
+"""Figure of ways of training beside one another: on the die, with weights of a float network or of another die."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chipemu.errors import InputError
 from chipemu.figures.choice import RUN, accuracy_name, axis_name, is_finite, is_number, pick, require
 from chipemu.figures.marks import draw_legend, draw_quartiles, draw_reference_lines
-from chipemu.figures.style import CLONED, GREEN, ORANGE, TRAINED, Look, new_axes
+from chipemu.figures.style import CLONED, GREEN, ORANGE, PURPLE, TRAINED, Look, new_axes
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -18,6 +18,7 @@ _BOUNDS = ("accuracy_chance",)
 # In the order of the legend; every one with the words of it.
 _SERIES = {
     "trained": (TRAINED, "trained on the die, "),
+    "target-propagation": (Look(PURPLE, "v", (0, (3, 1, 1, 1, 1, 1))), "by target propagation, "),
     "transferred-injected": (Look(GREEN, "^", (0, (5, 1, 1, 1))), "transferred, injected mismatch, "),
     "transferred": (Look(ORANGE, "D", (0, (1.5, 1))), "transferred, "),
 }

@@ -22,7 +22,16 @@ from chipemu.learning.regions import check_plane, map_plane
 from chipemu.learning.result import Measured, charge, merge_folds, result
 from chipemu.learning.rules import ChipLearner, HostLearner
 from chipemu.learning.session import Session
-from chipemu.learning.settings import Settings, chip_eta, hidden_layer, host_rule, place, usual, usual_controller
+from chipemu.learning.settings import (
+    Settings,
+    chip_eta,
+    hidden_layer,
+    host_rule,
+    output_latches,
+    place,
+    usual,
+    usual_controller,
+)
 from chipemu.learning.train import train
 from chipemu.learning.transfer import Transfer, check_transfer, transferred
 from chipemu.ledger import Ledger
@@ -131,7 +140,7 @@ def _prepare(task: Task, settings: Settings, tick: Tick) -> _Laboratory:
     layer = hidden_layer(settings)
     if layer is not None:
         check_place(device, where)
-    circuit = build_circuit(task, where, controller, choose(settings.latches, device), layer)
+    circuit = build_circuit(task, where, controller, choose(output_latches(settings), device), layer)
     mapped = (
         load_mapping(settings.mapping, circuit.network, device)
         if settings.mapping

@@ -1,7 +1,13 @@
 """Feedback of a hidden layer, Q: what it is set to while the outputs learn, and how well it reaches them.
 
 Fixed, Q keeps its random signs.  Mirrored, a host that reads the codes of the outputs at a checkpoint anyhow rewrites Q
-in proportion to them.
+in proportion to them.  Inverse, it rewrites Q to the damped inverse of what they read instead of the transpose.
+
+With J = d output / d hidden, Q = J^T (J J^T + gamma I)^-1 tells what change of the hidden layer moves the outputs by an
+error of theirs.  That is the direct, linear form of difference target propagation (DDTP-linear: Meulemans et al. 2020,
+"A theoretical framework for target propagation"), whose updates are those of Gauss and Newton.  There Q learns in noise
+windows, by the difference reconstruction loss, which for linear outputs ends at this Q.  Left out: noise windows, for Q
+is computed from codes; slopes of neurons, which are taken alike, so that J is the codes; more than one hidden layer.
 """
 
 from collections.abc import Mapping
@@ -10,7 +16,7 @@ import numpy as np
 
 from chipemu.learning.hidden import FEEDBACK, TRAINED, Hidden, feedback_words
 
-FEEDBACKS = ("fixed", "mirrored")
+FEEDBACKS = ("fixed", "mirrored", "inverse")
 
 
 def held_feedback(circuit, weights: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -41,14 +47,57 @@ def mirrored_feedback(hidden: Hidden, read: np.ndarray) -> np.ndarray:
     >>> mirrored_feedback(Hidden(2), np.array([[[3.0, -3.0], [0.0, 15.0]]])).tolist()
     [[[1, -1], [0, 4]]]
     """
-    typical = np.sqrt(np.mean(read**2, axis=(1, 2), keepdims=True))
-    words = np.rint(hidden.words * read / np.maximum(typical, 1e-9))
+    return _in_words(hidden, read)
+
+
+def inverse_feedback(hidden: Hidden, read: np.ndarray) -> np.ndarray:
+    """Q that undoes what the outputs read, in whole words: the damped inverse, scaled as mirrored feedback is.
+
+    Parameters
+    ----------
+    read : (run, hidden neuron, unit), see :func:`read_by_units`
+
+    Examples
+    --------
+    What both units read alike moves both, so that the neurons that only one reads are to make the difference:
+
+    >>> read = np.array([[[9.0, 9.0], [3.0, 0.0], [0.0, 3.0]]])
+    >>> mirrored_feedback(Hidden(3), read).tolist(), inverse_feedback(Hidden(3, damping=0.0), read).tolist()
+    ([[[3, 3], [1, 0], [0, 1]]], [[[1, 1], [3, -2], [-2, 3]]])
+    """
+    return _in_words(hidden, damped_inverse(read, hidden.damping))
+
+
+def damped_inverse(read: np.ndarray, damping: float) -> np.ndarray:
+    """J^T (J J^T + gamma I)^-1, (run, hidden neuron, unit), of J^T = ``read``; 0 as long as nothing is read.
+
+    Parameters
+    ----------
+    read : (run, hidden neuron, unit)
+    damping : gamma, in units of the mean eigenvalue of J J^T
+
+    Examples
+    --------
+    >>> read = np.random.default_rng(0).normal(size=(1, 20, 3))
+    >>> bool(np.allclose(read[0].T @ damped_inverse(read, 0.0)[0], np.eye(3)))
+    True
+    """
+    n_units = read.shape[2]
+    squared = read.transpose(0, 2, 1) @ read
+    gamma = damping * np.trace(squared, axis1=1, axis2=2) / n_units
+    return read @ np.linalg.pinv(squared + gamma[:, None, None] * np.eye(n_units), hermitian=True)
+
+
+def _in_words(hidden: Hidden, q: np.ndarray) -> np.ndarray:
+    typical = np.sqrt(np.mean(q**2, axis=(1, 2), keepdims=True))
+    words = np.rint(hidden.words * q / np.maximum(typical, 1e-9))
     return np.clip(words, -hidden.most_words, hidden.most_words).astype(np.int64)
 
 
 def following_feedback(circuit, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Signed words (run, pair) of feedback that mirrors what the outputs read, of weights (run, pair) by projection."""
-    return feedback_words(circuit, mirrored_feedback(circuit.hidden, read_by_units(circuit, weights)))
+    """Signed words (run, pair) of feedback that follows what the outputs read, of weights (run, pair) by projection."""
+    follow = {"mirrored": mirrored_feedback, "inverse": inverse_feedback}[circuit.hidden.feedback]
+    return feedback_words(circuit, follow(circuit.hidden, read_by_units(circuit, weights)))
 
 
 def amount_of_control(circuit, weights: Mapping[str, np.ndarray], fired: np.ndarray, charges, balance) -> np.ndarray:

@@ -10,12 +10,17 @@ so that its feedback current is sum over classes of Q times the error of one out
 rule of all others, w <- w + eta I_fb at a presynaptic spike (deep feedback control: Meulemans et al. 2021).  Q begins
 as random signs.  Fixed, that is direct feedback alignment (Nokland 2016).  Mirrored, a host that reads the codes of the
 outputs at a checkpoint anyhow rewrites Q in proportion to them: updates stay local, the way of the feedback does not.
+Inverse, it rewrites Q to their damped inverse, see `chipemu.learning.feedback`.
 The current is apical: sensed by the synapses and kept from the soma.  Injected, it would let
 hidden activity carry the label while the outputs learn, and features would be others at the test.
 
 A synapse learns only while its neuron has spiked of late, which stands in for the slope of its transfer function.
 
 Recurrent, hidden neurons also read some of one another through plastic synapses, which learn by the same rule.
+
+In target propagation (Meulemans et al. 2020) the loop stays open: feedback is inverse, and the current that controllers
+send to the outputs is apical there too.  Outputs stay at their free rates, so that controllers report target minus free
+output all the time, and a hidden neuron is told once by how much its rate should be another.
 
 Under least control (Meulemans et al. 2022) the current is injected after all: it moves the hidden neurons to a state in
 which the outputs are as asked, and the same rule there, w <- w + eta psi s, is to let the network hold this state with
@@ -36,7 +41,7 @@ from chipemu.tasks.task import Task
 TRAINED, HIDDEN, RECURRENT = "weights", "hidden weights", "recurrent weights"
 FEEDBACK = {"positive": "positive teach hidden", "negative": "negative teach hidden"}
 SIGNALS = ("apical_current", "recent_activity")
-_APICAL = "apical"
+APICAL = "apical"
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,9 @@ class Hidden:
     share : part of the hidden layer that it reads
     taught_classes : classes that teach a hidden neuron, chosen at random; None is all
     feedback : how feedback reaches the layer, of :data:`chipemu.learning.feedback.FEEDBACKS`
-    words : CAM words of a typical mirrored feedback
+    words : CAM words of a typical feedback that is rewritten
     most_words : most of them
+    damping : of the inverse feedback, in units of the mean eigenvalue of what it inverts
     eta : learning rate of 30 neurons beside that of the outputs; n neurons learn at 30/n of it, because the more of
         them stand before an output, the less each has to change
     active : adaptation current above the floor from which a synapse learns [A]; below 0 it always does
@@ -80,6 +86,7 @@ class Hidden:
     feedback: str = "fixed"
     words: float = 2.0
     most_words: int = 6
+    damping: float = 0.1
     eta: float = 0.002
     active: float = 0.02e-12
     spread: int = 15
@@ -106,7 +113,7 @@ def check_place(device: DeviceSpec, where: str) -> None:
     if where != "chip":
         raise InputError("a hidden layer learns in plastic synapses. Use --where chip, or --hidden 0")
     missing = [name for name in SIGNALS if name not in device.signals]
-    if missing or _APICAL not in device.latches:
+    if missing or APICAL not in device.latches:
         raise InputError(
             f"a hidden layer reads the local signals {', '.join(SIGNALS)}; {device.name} ({device.path}) does not "
             f"offer {', '.join(missing) or 'latch apical'}. Use --device dynapse1-plastic, or --hidden 0"
@@ -136,7 +143,7 @@ def add_hidden(net: Network, task: Task, hidden: Hidden, store: str, n_per_unit:
     the layer, and who reads it, (output neuron, hidden neuron) bool
     """
     n, n_units = hidden.neurons, task.n_classes
-    layer = net.population("hidden", n, point=hidden.point, latches=None if hidden.injected else (_APICAL,))
+    layer = net.population("hidden", n, point=hidden.point, latches=None if hidden.injected else (APICAL,))
     neuron, source = np.nonzero(task.receptive_fields(n))
     net.project_signed(
         "inputs",

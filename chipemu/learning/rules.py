@@ -105,7 +105,7 @@ class ChipLearner:
         emulator.ledger += Ledger(code_reads=np.ones(emulator.n_runs, np.int64))
         return emulator.store()
 
-    def mirror(self, image: TrainedImage) -> None:
+    def follow(self, image: TrainedImage) -> None:
         """Rewrite the feedback of a hidden layer after codes that were read out: a host operation and an upload."""
         circuit, emulator = self.session.circuit, self.session.emulator
         if not circuit.has_hidden or circuit.hidden.feedback == "fixed":

@@ -8,7 +8,7 @@ from chipemu.device_file import content_hash
 from chipemu.errors import InputError, UnknownNameError
 from chipemu.learning.circuit import TRAINED, Controller
 from chipemu.learning.feedback import FEEDBACKS
-from chipemu.learning.hidden import HIDDEN, RECURRENT, Hidden
+from chipemu.learning.hidden import APICAL, HIDDEN, RECURRENT, Hidden
 from chipemu.learning.rules import HostRule
 from chipemu.learning.schedule import Schedule
 from chipemu.learning.train import Budget
@@ -121,9 +121,11 @@ class Settings:
     levels : weight levels of a trained synapse, an odd number from 3; None takes what the device's plastic synapses
         hold, or at a host the limit of ``host``
     permute_labels : ablation: labels of train and validation are shuffled, anew for every run
-    inject : False senses the feedback current without injecting it into the somata
+    inject : False senses the feedback current without injecting it into the somata of any neuron, controllers included,
+        which then no gate holds silent
     hidden : hidden neurons; 0 for one layer
     least_control : feedback is injected into hidden neurons, and they learn in the state that it brings about
+    target_propagation : inverse feedback in an open loop, with hidden neurons: feedback moves neither them nor outputs
     layer : recipe of the hidden layer, whose number of neurons is ``hidden``; None takes the usual one of the task
     feedback : how it reaches hidden neurons, of ``FEEDBACKS``: its random signs are kept, or the host rewrites it at
         checkpoints after what the outputs have learned; None takes the usual way of the task
@@ -170,6 +172,7 @@ class Settings:
     inject: bool = True
     hidden: int = 0
     least_control: bool = False
+    target_propagation: bool = False
     layer: Hidden | None = None
     feedback: str | None = None
     hidden_rate: float | None = None
@@ -283,6 +286,8 @@ def hidden_layer(settings: Settings) -> Hidden | None:
 
 
 def _refuse_without_layer(settings: Settings) -> None:
+    if settings.target_propagation:
+        raise InputError("target propagation is of a hidden layer: give --hidden, e.g. 120")
     if settings.least_control:
         raise InputError("least control is of a hidden layer: give --hidden, e.g. 120")
     if settings.recurrent or settings.freeze_recurrent:
@@ -303,11 +308,21 @@ def _hidden_rate(settings: Settings, layer: Hidden) -> float | None:
 
 
 def _feedback(settings: Settings, layer: Hidden) -> str:
-    if settings.feedback is None:
-        return layer.feedback
-    if settings.feedback not in FEEDBACKS:
-        raise UnknownNameError("feedback", settings.feedback, FEEDBACKS)
-    return settings.feedback
+    asked = settings.feedback
+    if asked is not None and asked not in FEEDBACKS:
+        raise UnknownNameError("feedback", asked, FEEDBACKS)
+    if not settings.target_propagation:
+        return layer.feedback if asked is None else asked
+    if settings.least_control:
+        raise InputError("target propagation leaves the loop open, least control closes it; choose one of them")
+    if asked not in (None, "inverse"):
+        raise InputError(f"target propagation takes feedback 'inverse', not '{asked}'; leave --feedback out")
+    return "inverse"
+
+
+def output_latches(settings: Settings) -> tuple[str, ...]:
+    """Latches of the output neurons and their trained synapses; in an open loop their feedback is apical."""
+    return (*settings.latches, APICAL) if settings.target_propagation else settings.latches
 
 
 def host_rule(settings: Settings) -> HostRule:

@@ -189,7 +189,7 @@ def train(session: Session, learner: ChipLearner | HostLearner, rates, labels, b
         history[:, c] = accuracy(session, x, y)
         images.append(learner.store())
         if isinstance(learner, ChipLearner):
-            learner.mirror(images[-1])
+            learner.follow(images[-1])
     candidates = _finalists(images, history, budget.finalists)
     if budget.average:
         candidates.append(learner.mean(images[-budget.average :]))

@@ -7,18 +7,22 @@ from dataclasses import replace
 import xarray as xr
 
 from chipemu.learning.experiment import learn
-from chipemu.learning.settings import TRANSFERS, Settings, usual
+from chipemu.learning.settings import Settings, usual
 from chipemu.learning.train import Budget
 from chipemu.study.form import effects_of
 from chipemu.study.plan import PointSettings
-from chipemu.variables import TRAININGS
 
 # Factors that scale effects, and the group of effects that each scales.
 _SCALED = {"mismatch_scale": "mismatch", "noise_scale": "noise"}
 # Counts of the budget that a study may set.
 _COUNTS = ("presentations", "checkpoints", "validation", "finalists", "average")
-# Float network that each way of training takes weights from.
-_TRANSFER = dict(zip(TRAININGS, (None, *TRANSFERS), strict=True))
+# Settings of each way of training; what is transferred is tested as it is.
+_TRAINING = {
+    "trained": {},
+    "target-propagation": {"target_propagation": True},
+    "transferred": {"transfer": "snn"},
+    "transferred-injected": {"transfer": "snn-mismatch"},
+}
 # Factors that are settings of the same name.
 _AS_GIVEN = ("mismatch_model", "corner", "temperature", "age", "eta", "levels", "hidden")
 
@@ -86,10 +90,14 @@ def experiment(point: PointSettings) -> Settings:
         without=effects_of(values.get("without", "none")),
         scale={group: values[name] for name, group in _SCALED.items() if name in values},
         split=point.split,
-        transfer=_TRANSFER[values.get("training", "trained")],
+        **_training(point),
         **_length(point),
         **{name: values[name] for name in _AS_GIVEN if name in values},
     )
+
+
+def _training(point: PointSettings) -> dict:
+    return _TRAINING[point.values.get("training", "trained")]
 
 
 def _length(point: PointSettings) -> dict:
@@ -97,8 +105,8 @@ def _length(point: PointSettings) -> dict:
     budget, schedule = usual(point.task, point.values.get("hidden", 0))
     given = point.budget
     counts = {name: given[name] for name in _COUNTS if name in given}
-    if point.values.get("training", "trained") != "trained":
-        counts["presentations"] = 0  # weights that are handed over are tested as they are
+    if "transfer" in _training(point):
+        counts["presentations"] = 0
     phases = {"decide": given["window"]} if "window" in given else {}
     if "target_rate" in point.values:
         phases["target_rate"] = point.values["target_rate"]

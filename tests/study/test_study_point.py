@@ -71,6 +71,11 @@ def test_transferred_weights_are_tested_as_they_are():
     assert plain.budget == injected.budget == replace(trained.budget, presentations=0)
 
 
+def test_target_propagation_is_a_way_of_training_on_the_die():
+    trained, opened = (experiment(point) for point in _points('training = ["trained", "target-propagation"]'))
+    assert opened == replace(trained, target_propagation=True)
+
+
 def test_ideal_device_follows_task_budget_and_target_rate_alone():
     text = TEXT.replace('"ideal"', '"dynapse1-plastic"').replace('"host"', '"chip"')
     study = parse_study(text + 'without = "noise"\nlevels = 5\neta = 3\ntarget_rate = "30 Hz"\n' + BUDGET)
