@@ -59,6 +59,7 @@ class Feedback(StrEnum):
 
     fixed = "fixed"
     mirrored = "mirrored"
+    learned = "learned"
 
 
 class FloatNetwork(StrEnum):
@@ -166,7 +167,7 @@ def learn(
     hidden: Annotated[int, Option(metavar="N", min=0, max=1000, help="trained hidden neurons, e.g. 120")] = 0,
     feedback: Annotated[
         Feedback | None,
-        Option(help="hidden feedback keeps its random signs, or follows the outputs' codes, rewritten by the host"),
+        Option(help="hidden feedback: random signs, after the outputs' codes (rewritten by the host), or after noise"),
     ] = None,
     recurrent: Annotated[bool, Option("--recurrent", help="hidden neurons also read one another")] = False,
     least_control: Annotated[

@@ -1,7 +1,7 @@
 """Feedback of a hidden layer, Q: what it is set to while the outputs learn, and how well it reaches them.
 
 Fixed, Q keeps its random signs.  Mirrored, a host that reads the codes of the outputs at a checkpoint anyhow rewrites Q
-in proportion to them.
+in proportion to them.  Learned, a host rewrites Q after spikes alone, see `chipemu.learning.learned_feedback`.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import numpy as np
 
 from chipemu.learning.hidden import FEEDBACK, TRAINED, Hidden, feedback_words
 
-FEEDBACKS = ("fixed", "mirrored")
+FEEDBACKS = ("fixed", "mirrored", "learned")
 
 
 def held_feedback(circuit, weights: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -124,7 +124,8 @@ class Settings:
     least_control : feedback is injected into hidden neurons, and they learn in the state that it brings about
     layer : recipe of the hidden layer, whose number of neurons is ``hidden``; None takes the usual one of the task
     feedback : how it reaches hidden neurons, of ``FEEDBACKS``: its random signs are kept, or the host rewrites it at
-        checkpoints after what the outputs have learned; None takes the usual way of the task
+        checkpoints after what the outputs have learned, or after what controllers answer to noise; None takes the usual
+        way of the task
     freeze_hidden : ablation: the synapses of hidden neurons keep their first codes
     recurrent : hidden neurons also read one another
     freeze_recurrent : ablation: recurrent synapses keep their first codes
