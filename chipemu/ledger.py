@@ -35,6 +35,8 @@ class Ledger:
         Neurons of the network that were moved off bad ones of the die.
     silenced_neurons : int
         Neurons silenced by the second leak register.
+    noise_events : int
+        Events sent to hidden neurons so that their feedback can be learned.
     chip_time_s : float
         Time the chip ran [s].
 
@@ -58,6 +60,7 @@ class Ledger:
     code_restores: int = 0
     moved_neurons: int = 0
     silenced_neurons: int = 0
+    noise_events: int = 0
     chip_time_s: float = 0.0
 
     def __add__(self, other):

@@ -170,6 +170,7 @@ _LEDGER = (
     Variable("ledger_code_restores", _RUN, "1", "count", "plastic code images written back"),
     Variable("ledger_moved_neurons", _RUN, "1", "count", "neurons moved off bad ones of the die"),
     Variable("ledger_silenced_neurons", _RUN, "1", "count", "neurons silenced by the second leak register"),
+    Variable("ledger_noise_events", _RUN, "1", "count", "events of noise that feedback is learned from"),
     Variable("ledger_chip_time_s", _RUN, "s", "real", "time the chip ran"),
 )
 _RECORDING = (

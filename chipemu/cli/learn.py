@@ -60,6 +60,7 @@ class Feedback(StrEnum):
     fixed = "fixed"
     mirrored = "mirrored"
     inverse = "inverse"
+    learned = "learned"
 
 
 class FloatNetwork(StrEnum):
@@ -172,7 +173,8 @@ def learn(
     feedback: Annotated[
         Feedback | None,
         Option(
-            help="hidden feedback keeps its random signs, or the host rewrites it: the outputs' codes, or their inverse"
+            help="hidden feedback: random signs, or rewritten by the host: as the outputs' codes, their inverse, or as "
+            "learned from noise"
         ),
     ] = None,
     recurrent: Annotated[bool, Option("--recurrent", help="hidden neurons also read one another")] = False,

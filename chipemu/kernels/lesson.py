@@ -2,14 +2,17 @@
 
 A presentation has a free pass (settle, perhaps a delay, then decide: output spikes are counted, the unit with most is
 the decision) and, where the lesson asks for it, a controlled pass on the same input (targets on, the gate off, the
-learn-enable line high in its last part); a silent gap ends it.  The input may change at the end of the settle phase.
-The state of the chip is never reset.
+learn-enable line high in its last part; after it, where the lesson asks for them, noise windows under control with the
+line low); a silent gap ends it.  The input may change at the end of the settle phase.  The state of the chip is never
+reset.
 
 Phases of spike trains and ties between units are counter-based draws, keyed by the run's own seeds and the number of
 windows that it has played, so that a run does not depend on its neighbours.
 
 Axes: r runs, m presentations of a run, p presentations of a split, f phases of the input (1 or 2), i inputs, u units,
-s sources, n lanes.  Sources are inputs, then targets (those of a unit side by side), then the gate.
+s sources, n lanes, d disturbed neurons, b noise windows.  Sources are inputs, then targets (those of a unit side by
+side), then the gate, then noise: d sources that raise a neuron each, and d that lower one.  In a noise window one of
+both, drawn for every neuron and window, sends regular events; everywhere else all are silent.
 """
 
 from typing import NamedTuple
@@ -23,9 +26,10 @@ from chipemu.kernels.random import uniform, words_at
 from chipemu.kernels.stimulus import ON_GRID
 
 TEST, CONTROLLED, TEACH = 0, 1, 2
-SETTLE, DECIDE, GAP, DELAY = 0, 1, 2, 3
+SETTLE, DECIDE, GAP, DELAY, NOISE = 0, 1, 2, 3, 4
 _TIE = 0xFFFF  # in place of a source: the draw that breaks a tie
 _SIGN = 0x10000  # added to a neuron's address: the draw that turns its feedback round
+_RAISES = 1 << 31  # added to a disturbed neuron: the draw that raises or lowers it
 
 
 class Lesson(NamedTuple):
@@ -35,10 +39,12 @@ class Lesson(NamedTuple):
     gated: bool  # the controlled pass only after a wrong decision, or one whose lead is small
     margin: int  # ... of fewer spikes than this
     throughout: bool  # synapses learn in all of a controlled pass, not in its last part alone
-    steps: np.ndarray  # (4) int64: settle, decide, gap, delay between settle and decide
+    steps: np.ndarray  # (5) int64: settle, decide, gap, delay between settle and decide, noise window
     target: np.ndarray  # (2) float64: rate asked of the right unit, and of the others [spikes per step]
     trains: int  # inputs of one source, side by side, whose trains interleave
     gate: float  # rate that holds the controllers silent [spikes per step]
+    disturbed: int  # neurons that noise raises or lowers
+    noise: float  # ... by events of this rate [spikes per step]
     input: np.ndarray  # (p, f, i) float64, rates [spikes per step] while settling, and from then on
     order: np.ndarray  # (r, m) int64, which presentations
     label: np.ndarray  # (r, m) int64, unit that is right
@@ -63,12 +69,13 @@ class Lesson(NamedTuple):
     played: np.ndarray  # (r) int64, steps
     sent: np.ndarray  # (r, s) int64, input events
     count: np.ndarray  # (r, n) int64, spikes
-    kept: np.ndarray  # (r, m, c) int32, spikes of watched lanes in the last part of a controlled pass
+    kept: np.ndarray  # (r, m, c) int32, spikes of watched lanes in the decide window of a controlled pass
+    shaken: np.ndarray  # (r, m, b, c) int32, those in the noise windows of a taught presentation
 
 
 def room(
     n_runs: int, n_sources: int, n_units: int, n_lanes: int, n_presentations: int, most: int, capacity: int,
-    n_watched: int = 0,
+    n_watched: int = 0, n_noise_windows: int = 0,
 ):  # fmt: skip
     """Room to work in and results of a lesson, by name: windows of at most ``most`` steps and ``capacity`` events."""
 
@@ -81,6 +88,7 @@ def room(
         "votes": zeros(n_units), "decision": zeros(n_presentations), "latency": zeros(n_presentations, dtype=float),
         "error": zeros(dtype=float), "passes": zeros(), "played": zeros(), "sent": zeros(n_sources),
         "count": zeros(n_lanes), "kept": zeros(n_presentations, n_watched, dtype=np.int32),
+        "shaken": zeros(n_presentations, n_noise_windows, n_watched, dtype=np.int32),
     }  # fmt: skip
 
 
@@ -88,8 +96,9 @@ def no_lesson(n_runs: int) -> Lesson:
     """A lesson of no presentations."""
     nothing, none = np.zeros((n_runs, 0), np.int64), np.zeros(0, np.int64)
     return Lesson(
-        TEST, False, 0, False, np.zeros(4, np.int64), np.zeros(2), 1, 0.0, np.zeros((0, 1, 0)), nothing, nothing, none,
-        none, none, np.zeros((n_runs, 2), np.uint64), np.zeros(n_runs, np.int64), **room(n_runs, 0, 0, 0, 0, 0, 0),
+        TEST, False, 0, False, np.zeros(5, np.int64), np.zeros(2), 1, 0.0, 0, 0.0, np.zeros((0, 1, 0)), nothing,
+        nothing, none, none, none, np.zeros((n_runs, 2), np.uint64), np.zeros(n_runs, np.int64),
+        **room(n_runs, 0, 0, 0, 0, 0, 0),
     )  # fmt: skip
 
 
@@ -100,13 +109,17 @@ def _uniform(lesson, run, item):
     return uniform(word[0], lesson.gate)
 
 
+@kernel(inline=True)
+def _targets_of_unit(lesson):
+    return (lesson.rate.shape[1] - 1 - 2 * lesson.disturbed - lesson.input.shape[2]) // lesson.votes.shape[1]
+
+
 @kernel
 def _set_trains(lesson, run, presentation, phase, label, control):
     """Rates and phases of every source in the next window; a presentation below 0 is silence."""
     n_inputs = lesson.input.shape[2]
-    n_sources = lesson.rate.shape[1]
     n_units = lesson.votes.shape[1]
-    per_unit = (n_sources - 1 - n_inputs) // n_units
+    per_unit = _targets_of_unit(lesson)
     for i in range(n_inputs):
         lesson.rate[run, i] = lesson.input[presentation, phase, i] if presentation >= 0 else 0.0
         # trains of one source, as those of a target below, are spread evenly
@@ -119,8 +132,22 @@ def _set_trains(lesson, run, presentation, phase, label, control):
             s = n_inputs + u * per_unit + k
             lesson.rate[run, s] = rate
             lesson.due[run, s] = (drawn + k / per_unit) % 1.0
-    lesson.rate[run, n_sources - 1] = 0.0 if control else lesson.gate
-    lesson.due[run, n_sources - 1] = 0.0
+    gate = n_inputs + n_units * per_unit
+    lesson.rate[run, gate] = 0.0 if control else lesson.gate
+    lesson.due[run, gate] = 0.0
+
+
+@kernel
+def _set_noise(lesson, run, on):
+    """Rates and phases of the noise in the next window: either source of a disturbed neuron sends, or none."""
+    first = lesson.rate.shape[1] - 2 * lesson.disturbed
+    for d in range(lesson.disturbed):
+        raising, lowering = first + d, first + lesson.disturbed + d
+        lesson.rate[run, raising] = lesson.rate[run, lowering] = 0.0
+        if on:
+            s = raising if _uniform(lesson, run, _RAISES + d) < 0.5 else lowering
+            lesson.rate[run, s] = lesson.noise
+            lesson.due[run, s] = _uniform(lesson, run, s)
 
 
 @kernel(inline=True)
@@ -258,17 +285,18 @@ def _begin_window(lesson, run, m, part, control, plastic):
     presentation = lesson.order[run, m] if part != GAP else -1
     phase = 0 if part == SETTLE else lesson.input.shape[1] - 1
     _set_trains(lesson, run, presentation, phase, lesson.label[run, m], control and part != GAP)
+    _set_noise(lesson, run, part == NOISE)
     lesson.offset[run, run] = 0
     lesson.offset[run, run + 1] = _sort_trains(lesson, run, lesson.steps[part])
-    learning = part == DECIDE or (lesson.throughout and part != GAP)
+    learning = part == DECIDE or (lesson.throughout and part != GAP and part != NOISE)
     plastic.learn[run] = 1 if control and lesson.mode == TEACH and learning else 0
     if plastic.learn[run] != 0:
         _shuffle_signs(lesson, run, plastic)
 
 
 @kernel
-def _end_window(lesson, run, m, part, control, n_steps, spikes):
-    """Enter into the lesson that a window has passed."""
+def _end_window(lesson, run, m, part, control, noisy, n_steps, spikes):
+    """Enter into the lesson that a window has passed, of noise after so many others."""
     lesson.played[run] += n_steps
     lesson.window[run] += 1
     for lane in range(lesson.count.shape[1]):
@@ -276,6 +304,9 @@ def _end_window(lesson, run, m, part, control, n_steps, spikes):
     if control and part == DECIDE:
         for k in range(lesson.watched.size):
             lesson.kept[run, m, k] = spikes.count[run, lesson.watched[k]]
+    if part == NOISE:
+        for k in range(lesson.watched.size):
+            lesson.shaken[run, m, noisy, k] = spikes.count[run, lesson.watched[k]]
 
 
 @kernel
@@ -284,7 +315,7 @@ def _judge(lesson, run, m, spikes):
     _decide(lesson, run, m, spikes.count[run])
     if lesson.mode == TEACH:
         return _is_taught(lesson, run, m)
-    _add_error(lesson, run, m, (lesson.rate.shape[1] - 1 - lesson.input.shape[2]) // lesson.votes.shape[1])
+    _add_error(lesson, run, m, _targets_of_unit(lesson))
     n = min(spikes.total[run], spikes.step.shape[1])
     _latency(lesson, run, m, spikes.step[run], spikes.neuron[run], spikes.fraction[run], n)
     return False
@@ -303,6 +334,7 @@ def attend(
     n_steps = clock.n_steps
     m, part = presentations[0], SETTLE
     second, control = False, False  # in the controlled pass after a free one; under control at all
+    noisy = 0  # noise windows of this presentation that have passed
     while m < presentations[1]:
         if taught:
             n_steps = lesson.steps[part]
@@ -317,15 +349,18 @@ def attend(
         )  # fmt: skip
         if not taught:
             break
-        _end_window(lesson, run, m, part, control, n_steps, spikes)
+        _end_window(lesson, run, m, part, control, noisy, n_steps, spikes)
+        noisy += part == NOISE
         if part == SETTLE:
             part = DELAY if lesson.steps[DELAY] > 0 else DECIDE
         elif part == DELAY:
             part = DECIDE
         elif part == GAP:
-            m, part, second = m + 1, SETTLE, False
+            m, part, second, noisy = m + 1, SETTLE, False, 0
         elif not second and _judge(lesson, run, m, spikes):
             part, second = SETTLE, True
             lesson.passes[run] += 1
+        elif second and noisy < lesson.shaken.shape[2]:
+            part = NOISE
         else:
             part = GAP

@@ -18,12 +18,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chipemu.learning.hidden import HIDDEN, RECURRENT, TRAINED, Hidden, add_hidden
+from chipemu.learning.hidden import HIDDEN, RECURRENT, TRAINED, Hidden, Noise, add_hidden
 from chipemu.learning.latches import Latched
 from chipemu.network import Network, Projection
 from chipemu.tasks.task import Task
 
 STORES = {"chip": "plastic", "host": "words"}
+NO_NOISE = Noise(rate=0.0, words=0, window=0.0, windows=0)
 _AS_DEVICE = Latched()
 
 
@@ -82,6 +83,16 @@ class Circuit:
     def has_hidden(self) -> bool:
         """Whether a hidden layer stands between inputs and outputs."""
         return self.hidden is not None
+
+    @property
+    def disturbed(self) -> int:
+        """Hidden neurons that noise reaches."""
+        return self.hidden.disturbed if self.hidden else 0
+
+    @property
+    def noise(self) -> Noise:
+        """The noise that reaches them."""
+        return self.hidden.noise if self.disturbed else NO_NOISE
 
     @property
     def pairs(self) -> np.ndarray:

@@ -264,7 +264,7 @@ def _begin_hidden(session: Session, settings: Settings, task: Task) -> None:
     emulator.upload(first_weights(layer, session.circuit, task.rates["train"], code_max, generators))
     if layer.rate is not None:
         equalise_rates(session, layer.rate, task.phases["train"], generators)
-    session.watched = session.controllers
+    session.watch_feedback()
     names = [p.name for p in session.circuit.trained if p.name != TRAINED]
     for name in names:
         emulator.require_activity(name, layer.active)

@@ -2,6 +2,7 @@
 
 Fixed, Q keeps its random signs.  Mirrored, a host that reads the codes of the outputs at a checkpoint anyhow rewrites Q
 in proportion to them.  Inverse, it rewrites Q to the damped inverse of what they read instead of the transpose.
+Learned, it rewrites Q after spikes alone, see `chipemu.learning.learned_feedback`.
 
 With J = d output / d hidden, Q = J^T (J J^T + gamma I)^-1 tells what change of the hidden layer moves the outputs by an
 error of theirs.  That is the direct, linear form of difference target propagation (DDTP-linear: Meulemans et al. 2020,
@@ -16,7 +17,7 @@ import numpy as np
 
 from chipemu.learning.hidden import FEEDBACK, TRAINED, Hidden, feedback_words
 
-FEEDBACKS = ("fixed", "mirrored", "inverse")
+FEEDBACKS = ("fixed", "mirrored", "inverse", "learned")
 
 
 def held_feedback(circuit, weights: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -67,8 +67,8 @@ def read_image(path: str, task: Task, session: Session) -> TrainedImage:
 
 
 def beside_feedback(session: Session, image: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Feedback beside weights that are handed over: it follows them, or stays as it is if it is fixed."""
-    if session.circuit.hidden.feedback != "fixed":
+    """Feedback beside weights that are handed over: it follows them if it is mirrored, or else stays as it is."""
+    if session.circuit.hidden.feedback == "mirrored":
         return following_feedback(session.circuit, image)
     held = session.emulator.weights()
     return {name: held[name] for name in FEEDBACK.values()}

@@ -16,6 +16,9 @@ hidden activity carry the label while the outputs learn, and features would be o
 
 A synapse learns only while its neuron has spiked of late, which stands in for the slope of its transfer function.
 
+Learned, Q comes from what controllers answer to noise of hidden neurons, see `chipemu.learning.learned_feedback`: for
+this each has two noise sources, one that raises it and one that lowers it.
+
 Recurrent, hidden neurons also read some of one another through plastic synapses, which learn by the same rule.
 
 In target propagation (Meulemans et al. 2020) the loop stays open: feedback is inverse, and the current that controllers
@@ -40,8 +43,31 @@ from chipemu.tasks.task import Task
 
 TRAINED, HIDDEN, RECURRENT = "weights", "hidden weights", "recurrent weights"
 FEEDBACK = {"positive": "positive teach hidden", "negative": "negative teach hidden"}
+NOISE = {"noise raises": "ampa", "noise lowers": "gaba_b"}  # sources, and the receptor that they reach
 SIGNALS = ("apical_current", "recent_activity")
 APICAL = "apical"
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Events that raise or lower hidden neurons, each for itself, so that feedback can be learned from the answer.
+
+    Attributes
+    ----------
+    rate : of the events that a neuron gets in a noise window [Hz]; 0 is the ablation
+    words : CAM words of a noise source
+    window : length of a noise window, in which a neuron is either raised or lowered [s]
+    windows : of a taught presentation
+    memory : taught presentations after which what they told has faded to 1/e
+    ridge : added to the variance of hidden neurons, as a part of its mean
+    """
+
+    rate: float = 200.0
+    words: int = 4
+    window: float = 0.15
+    windows: int = 4
+    memory: float = 100.0
+    ridge: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -69,6 +95,7 @@ class Hidden:
         cancel each other. None cancels the mean input
     rate : mean rate that every hidden neuron is brought to before anything learns, see
         :func:`chipemu.learning.homeostasis.equalise_rates` [Hz]; None leaves rates as mismatch makes them
+    noise : that feedback is learned from
     injected : whether feedback acts on the somata of hidden neurons, and is no apical current
     recurrent : whether hidden neurons read one another
     recurrent_fan_in : how many of the others a hidden neuron reads, at random
@@ -98,8 +125,14 @@ class Hidden:
     recurrent_fan_in: int = 36
     recurrent_spread: int = 3
     recurrent_inhibition: int = 1
+    noise: Noise = Noise()
     point: str = "hidden"
     seed: int = 0
+
+    @property
+    def disturbed(self) -> int:
+        """Hidden neurons that noise reaches: all of them where feedback is learned from it."""
+        return self.neurons if self.feedback == "learned" else 0
 
 
 def check_place(device: DeviceSpec, where: str) -> None:
@@ -160,6 +193,9 @@ def add_hidden(net: Network, task: Task, hidden: Hidden, store: str, n_per_unit:
     read = min(hidden.fan_in, max(1, round(hidden.share * n)))
     reads = rng.random((n_units * n_per_unit, n)).argsort(axis=1).argsort(axis=1) < read
     _add_feedback(net, hidden, reads.reshape(n_units, n_per_unit, n))
+    for name, receptor in NOISE.items() if hidden.disturbed else ():
+        sources, words = net.sources(name, n), hidden.noise.words
+        net.project(sources, layer, receptor=receptor, words=words, pairs="one", name=f"{name} hidden")
     return layer, reads
 
 

@@ -24,7 +24,8 @@ class Attended:
     error : (run,) mean over presentations and units of |population rate - target| [Hz]
     passes : (run,) controlled passes
     sent, count : (run, source) input events and (run, neuron) spikes of the whole lesson
-    kept : (run, presentation, watched neuron) spikes in the last part of a controlled pass, see :class:`Session`
+    kept : (run, presentation, watched neuron) spikes in the decide window of a controlled pass, see :class:`Session`
+    shaken : (run, presentation, window, watched neuron) those in the noise windows of a taught presentation
     """
 
     decision: np.ndarray
@@ -34,6 +35,7 @@ class Attended:
     sent: np.ndarray
     count: np.ndarray
     kept: np.ndarray
+    shaken: np.ndarray
 
 
 def attend(session: Session, rates: np.ndarray, order: np.ndarray, labels: np.ndarray, mode: int) -> Attended:
@@ -52,6 +54,8 @@ def attend(session: Session, rates: np.ndarray, order: np.ndarray, labels: np.nd
     emulator.attend(lesson, record=mode != TEACH)
     count = lesson.count[:, emulator.lane]
     session.account(count)
+    first = lesson.sent.shape[1] - 2 * session.circuit.disturbed
+    emulator.ledger += Ledger(noise_events=lesson.sent[:, first:].sum(1))
     if mode == TEACH:
         emulator.ledger += Ledger(host_operations=np.full(session.n_runs, order.shape[1]))
     n = max(order.shape[1], 1)
@@ -63,6 +67,7 @@ def attend(session: Session, rates: np.ndarray, order: np.ndarray, labels: np.nd
         lesson.sent,
         count,
         lesson.kept,
+        lesson.shaken,
     )
 
 
@@ -70,24 +75,27 @@ def _lesson(session: Session, rates, order, labels, mode) -> Lesson:
     emulator, circuit, schedule = session.emulator, session.circuit, session.schedule
     dt, mapped = emulator.dt, emulator.mapped
     parts = schedule.settle, schedule.decide, schedule.gap
-    lengths = np.array([steps(part, dt) for part in parts] + [steps(schedule.delay, dt) if schedule.delay else 0])
+    noise = circuit.noise
+    optional = [steps(part, dt) if part else 0 for part in (schedule.delay, noise.window)]
+    lengths = np.array([steps(part, dt) for part in parts] + optional)
     target = np.array([schedule.target_rate, schedule.other_rate])
     rates = rates.reshape(len(rates), -1, circuit.n_inputs)
-    highest = max(rates.max(initial=0.0), target.max(), schedule.gate_rate) * dt
+    others = max(target.max(), schedule.gate_rate, noise.rate)
+    highest = max(rates.max(initial=0.0), others) * dt
     if not np.all(np.isfinite(rates)) or rates.min(initial=0.0) < 0 or highest > 1:
         raise InputError(f"spike rates reach {highest / dt:g} Hz; allowed 0 to {1 / dt:g} Hz (1/dt)")
     unit = np.full(emulator.n_lanes, -1)
     unit[emulator.lane[mapped.neuron_slice("outputs")]] = np.repeat(np.arange(circuit.n_units), circuit.n_per_unit)
     n_sources, most = mapped.n_sources, int(lengths.max())
-    summed = rates.sum(2).max(initial=0.0) + (n_sources - rates.shape[2]) * max(target.max(), schedule.gate_rate)
+    summed = rates.sum(2).max(initial=0.0) + (n_sources - rates.shape[2]) * others
     return Lesson(
         mode, schedule.gated, schedule.margin, schedule.learn_throughout, lengths, target * dt, circuit.n_trains,
-        schedule.gate_rate * dt,
+        schedule.gate_rate * dt, circuit.disturbed, noise.rate * dt,
         np.ascontiguousarray(rates * dt, float), np.ascontiguousarray(order, np.int64),
         np.ascontiguousarray(labels, np.int64), unit, session.shuffled, emulator.lane[session.watched],
         session.key, session.window,
         **room(
             session.n_runs, n_sources, circuit.n_units, emulator.n_lanes, order.shape[1], most,
-            int(summed * dt * most) + 2 * n_sources, len(session.watched),
+            int(summed * dt * most) + 2 * n_sources, len(session.watched), noise.windows,
         ),
     )  # fmt: skip

@@ -14,6 +14,8 @@ from chipemu.kernels.die import Events
 from chipemu.kernels.traces import feedback_products
 from chipemu.learning.circuit import TRAINED
 from chipemu.learning.feedback import following_feedback
+from chipemu.learning.hidden import feedback_words
+from chipemu.learning.learned_feedback import LearnedFeedback
 from chipemu.learning.session import Session
 from chipemu.ledger import Ledger
 from chipemu.parameters import nominal_charge, nominal_decay
@@ -93,6 +95,8 @@ class ChipLearner:
         names = [p.name for p in session.circuit.trained]
         self._eta = eta if isinstance(eta, Mapping) else dict.fromkeys(names, eta)
         self.session = session
+        circuit = session.circuit
+        self._learned = LearnedFeedback(circuit.hidden, session.n_runs, circuit.n_units) if circuit.disturbed else None
         self.scale_eta(1.0)
 
     def scale_eta(self, factor: float) -> None:
@@ -105,13 +109,25 @@ class ChipLearner:
         emulator.ledger += Ledger(code_reads=np.ones(emulator.n_runs, np.int64))
         return emulator.store()
 
-    def follow(self, image: TrainedImage) -> None:
-        """Rewrite the feedback of a hidden layer after codes that were read out: a host operation and an upload."""
+    def observe(self, shaken: np.ndarray) -> None:
+        """Take in spikes (run, presentation, noise window, watched neuron), if feedback is learned of them."""
+        if self._learned is not None:
+            self._learned.observe(*self.session.hidden_and_net(shaken))
+
+    def rewrite_feedback(self, image: TrainedImage) -> None:
+        """Rewrite the feedback of a hidden layer, after codes that were read out, or after what noise has told.
+
+        A host operation and an upload; fixed feedback stays as it is.
+        """
         circuit, emulator = self.session.circuit, self.session.emulator
         if not circuit.has_hidden or circuit.hidden.feedback == "fixed":
             return
+        if self._learned is not None:
+            words = feedback_words(circuit, self._learned.feedback())
+        else:
+            words = following_feedback(circuit, image.weights)
         emulator.ledger += Ledger(host_operations=np.ones(emulator.n_runs, np.int64))
-        emulator.upload({**image.weights, **following_feedback(circuit, image.weights)})
+        emulator.upload({**image.weights, **words})
 
     def mean(self, images: Sequence[TrainedImage]) -> TrainedImage:
         """The mean of codes that were read out, rounded to whole ones."""

@@ -50,6 +50,24 @@ class Session:
         """Neurons that control the outputs: the positive ones, then the negative ones."""
         return np.concatenate([np.arange(part.start, part.stop) for part in self._controllers])
 
+    def watch_feedback(self) -> None:
+        """Keep the spikes of the controllers, and of hidden neurons where feedback is learned of both."""
+        self.watched = self.controllers
+        if self.circuit.disturbed:
+            part = self.emulator.mapped.neuron_slice("hidden")
+            self.watched = np.concatenate([self.watched, np.arange(part.start, part.stop)])
+
+    def hidden_and_net(self, spikes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Spikes of hidden neurons, (..., neuron), and of positive less negative controllers, (..., unit).
+
+        Parameters
+        ----------
+        spikes : (..., watched neuron), see :meth:`watch_feedback`
+        """
+        n, units = self.circuit.n_outputs, (self.circuit.n_units, self.circuit.n_per_unit)
+        net = spikes[..., :n].astype(np.int64) - spikes[..., n : 2 * n]
+        return spikes[..., 2 * n :], net.reshape(*net.shape[:-1], *units).sum(-1)
+
     @property
     def n_runs(self) -> int:
         """Number of dies times noise seeds."""
@@ -84,10 +102,11 @@ class Session:
         k = self.circuit.n_per_unit
         rates = np.zeros((self.n_runs, self.emulator.mapped.n_sources))
         n_in = self.circuit.n_inputs
+        gate = n_in + self.circuit.n_outputs
         rates[:, :n_in] = inputs
         if targets is not None:
-            rates[:, n_in:-1] = np.repeat(targets * control[:, None], k, axis=1)
-        rates[:, -1] = np.where(control, 0.0, self.schedule.gate_rate)
+            rates[:, n_in:gate] = np.repeat(targets * control[:, None], k, axis=1)
+        rates[:, gate] = np.where(control, 0.0, self.schedule.gate_rate)
         rates[~active] = 0.0
         events = regular(rates, duration, self.emulator.dt, self._phases(rates, active))
         window = self.emulator.advance(events, duration, record=record, learn=learn, active=active)
@@ -102,7 +121,7 @@ class Session:
         for run in np.flatnonzero(active):
             drawn = self.rng[run].random(n_in + self.circuit.n_units)
             phase[run, :n_in] = drawn[:n_in]
-            phase[run, n_in:-1] = ((drawn[n_in:, None] + spread) % 1.0).reshape(-1)
+            phase[run, n_in : n_in + self.circuit.n_outputs] = ((drawn[n_in:, None] + spread) % 1.0).reshape(-1)
         return phase
 
     def account(self, count: np.ndarray) -> None:

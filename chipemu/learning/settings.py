@@ -128,7 +128,8 @@ class Settings:
     target_propagation : inverse feedback in an open loop, with hidden neurons: feedback moves neither them nor outputs
     layer : recipe of the hidden layer, whose number of neurons is ``hidden``; None takes the usual one of the task
     feedback : how it reaches hidden neurons, of ``FEEDBACKS``: its random signs are kept, or the host rewrites it at
-        checkpoints after what the outputs have learned; None takes the usual way of the task
+        checkpoints after what the outputs have learned, or after what controllers answer to noise; None takes the usual
+        way of the task
     hidden_rate : mean rate that every hidden neuron is brought to before anything learns [Hz]; 0 leaves rates as
         mismatch makes them, None takes the usual one of the task
     freeze_hidden : ablation: the synapses of hidden neurons keep their first codes

@@ -101,6 +101,7 @@ def train_stretch(session, learner, deck, rates, labels, n_presentations, tick=N
     attended = attend(session, rates, order, asked, TEACH)
     if tick:
         tick(n_presentations)
+    learner.observe(attended.shaken)
     return (attended.decision != asked).sum(1), _hidden_control(session, attended.kept)
 
 
@@ -109,7 +110,7 @@ def _hidden_control(session: Session, fired: np.ndarray) -> np.ndarray:
     if not circuit.has_hidden:
         return np.zeros(session.n_runs)
     charges, balance = session.feedback_charges(circuit.hidden.point), emulator.mapped.device.plastic.balance
-    return amount_of_control(circuit, emulator.weights(), fired, charges, balance)
+    return amount_of_control(circuit, emulator.weights(), fired[..., : 2 * circuit.n_outputs], charges, balance)
 
 
 def _train_at_host(session, learner, deck, rates, labels, n_presentations, tick=None) -> np.ndarray:
@@ -189,7 +190,7 @@ def train(session: Session, learner: ChipLearner | HostLearner, rates, labels, b
         history[:, c] = accuracy(session, x, y)
         images.append(learner.store())
         if isinstance(learner, ChipLearner):
-            learner.follow(images[-1])
+            learner.rewrite_feedback(images[-1])
     candidates = _finalists(images, history, budget.finalists)
     if budget.average:
         candidates.append(learner.mean(images[-budget.average :]))

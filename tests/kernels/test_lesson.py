@@ -50,6 +50,25 @@ def test_targets_play_under_control_and_the_gate_without():
     assert silent[:-1].sum() == 0
 
 
+def test_noise_raises_or_lowers_every_neuron_anew_in_each_of_its_windows():
+    n, seconds = 200, N_STEPS * DT
+    room = kernel.room(1, N_SOURCES + 2 * n, N_UNITS, N_UNITS * PER_UNIT, 1, N_STEPS, 9000)
+    given, drawn = lesson(disturbed=n, noise=50.0 * DT, **room), []
+    for window in range(2):
+        given.window[0] = window
+        kernel._set_noise(given, 0, True)
+        events = np.bincount(played(given, 0, 1, True)[1], minlength=N_SOURCES + 2 * n)
+        np.testing.assert_allclose(events[:N_SOURCES] / seconds, [10, 0, 73, 5, 5, 40, 40, 0], atol=1 / seconds)
+        raising, lowering = events[N_SOURCES:].reshape(2, n)
+        np.testing.assert_allclose((raising + lowering) / seconds, 50.0, atol=1 / seconds)
+        assert ((raising == 0) != (lowering == 0)).all()
+        drawn.append(raising > 0)
+    assert all(0.4 < raised.mean() < 0.6 for raised in drawn)
+    assert 0.4 < (drawn[0] == drawn[1]).mean() < 0.6
+    kernel._set_noise(given, 0, False)
+    assert given.rate[0, N_SOURCES:].sum() == 0
+
+
 def test_the_late_phase_has_rates_of_its_own():
     given = lesson()
     late = np.bincount(played(given, 0, 1, False, phase=1)[1], minlength=N_SOURCES)

@@ -68,14 +68,14 @@ def test_each_class_teaches_a_neuron_through_one_pair_with_the_sign_of_q():
 
 
 def test_rewritten_feedback_follows_what_the_outputs_read_and_fixed_does_not():
-    for feedback in FEEDBACKS:
+    for feedback in ("fixed", "mirrored", "inverse"):
         session, _ = make_session(replace(LAYER, feedback=feedback), chip_seeds=(1, 2))
         circuit, emulator = session.circuit, session.emulator
         learner = ChipLearner(session, 0.0)
         codes = np.random.default_rng(0).integers(-15, 16, (2, len(circuit.pairs)))
         emulator.upload({**emulator.weights(), TRAINED: codes})
         before = held_feedback(circuit, emulator.weights())
-        learner.follow(learner.store())
+        learner.rewrite_feedback(learner.store())
         after, read = held_feedback(circuit, emulator.weights()), read_by_units(circuit, emulator.weights())
         np.testing.assert_array_equal(emulator.weights()[TRAINED], codes)
         if feedback == "fixed":
@@ -284,7 +284,7 @@ def test_compliance_is_one_for_aligned_weights_and_that_of_chance_for_random_one
     assert np.mean(drawn) == pytest.approx(np.sqrt(3 / 120), abs=0.02)  # 3 of 120 directions
 
 
-def test_fixed_feedback_stays_beside_weights_that_are_handed_over(tmp_path):
+def test_feedback_but_a_mirrored_one_stays_beside_weights_that_are_handed_over(tmp_path):
     quick = {"chip_seeds": (1,), "without": ("calibration",), "budget": QUICK}
     settings = Settings("yinyang", hidden=LAYER.neurons, layer=LAYER, **quick)
     storage.save(learn(settings), tmp_path / "r.h5")
@@ -292,4 +292,4 @@ def test_fixed_feedback_stays_beside_weights_that_are_handed_over(tmp_path):
         session, task = make_session(replace(LAYER, feedback=feedback))
         handed = read_image(str(tmp_path / "r.h5"), task, session).weights
         fixed = np.array_equal(held_feedback(session.circuit, handed)[0], feedback_signs(LAYER, 3))
-        assert fixed is (feedback == "fixed")
+        assert fixed is (feedback != "mirrored")
