@@ -644,8 +644,8 @@ def readme_commands():
 def test_every_readme_command_runs(asked, chipemu, monkeypatch, tmp_path):
     monkeypatch.setattr("chipemu.validation.run_checks", lambda device: [])
     (tmp_path / "data").mkdir()
-    for name in ("mismatch_yinyang.toml", "effects_yinyang.toml", "transfer_yinyang_hidden.toml"):
-        shutil.copy(ROOT / "data" / name, tmp_path / "data")
+    for study in (ROOT / "data").glob("*.toml"):
+        shutil.copy(study, tmp_path / "data")
     commands = readme_commands()
     assert any(command.startswith("chipemu learn") for command in commands)
     for command in commands:
