@@ -15,7 +15,7 @@ def test_notebook_runs(path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     notebook = nbformat.read(path, as_version=4)
     assert all(not cell.outputs for cell in notebook.cells if cell.cell_type == "code")
-    client.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(ROOT)}}).execute()
+    client.NotebookClient(notebook, timeout=400, resources={"metadata": {"path": str(ROOT)}}).execute()
     for cell in notebook.cells:
         outputs = cell.get("outputs", [])
         assert all(output.get("name") != "stderr" for output in outputs), cell.source  # warnings
