@@ -65,6 +65,11 @@ class Circuit:
         return self.n_units * self.n_per_unit
 
     @property
+    def gate(self) -> int:
+        """Place of the gate among the sources: after the inputs and a target for each output neuron."""
+        return self.n_inputs + self.n_outputs
+
+    @property
     def output_point(self) -> str:
         """Operating point of the output neurons."""
         return self.network["outputs"].point
@@ -105,6 +110,10 @@ class Circuit:
         table = np.zeros((len(weights), projection.post.n, projection.pre.n), weights.dtype)
         table[:, projection.pairs[:, 1], projection.pairs[:, 0]] = weights
         return table
+
+    def connected(self, name: str = TRAINED) -> np.ndarray:
+        """Who reads whom through a trained projection, (receiver, sender) bool."""
+        return self.weight_table(np.ones((1, len(self.network[name])), np.int64), name)[0] > 0
 
     def flat_weights(self, table: np.ndarray, name: str = TRAINED) -> np.ndarray:
         """The inverse of :meth:`weight_table`: (..., receiver, sender) as (..., pair)."""

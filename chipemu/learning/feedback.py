@@ -48,7 +48,9 @@ def mirrored_feedback(hidden: Hidden, read: np.ndarray) -> np.ndarray:
     >>> mirrored_feedback(Hidden(2), np.array([[[3.0, -3.0], [0.0, 15.0]]])).tolist()
     [[[1, -1], [0, 4]]]
     """
-    return _in_words(hidden, read)
+    typical = np.sqrt(np.mean(read**2, axis=(1, 2), keepdims=True))
+    words = np.rint(hidden.words * read / np.maximum(typical, 1e-9))
+    return np.clip(words, -hidden.most_words, hidden.most_words).astype(np.int64)
 
 
 def inverse_feedback(hidden: Hidden, read: np.ndarray) -> np.ndarray:
@@ -66,7 +68,7 @@ def inverse_feedback(hidden: Hidden, read: np.ndarray) -> np.ndarray:
     >>> mirrored_feedback(Hidden(3), read).tolist(), inverse_feedback(Hidden(3, damping=0.0), read).tolist()
     ([[[3, 3], [1, 0], [0, 1]]], [[[1, 1], [3, -2], [-2, 3]]])
     """
-    return _in_words(hidden, damped_inverse(read, hidden.damping))
+    return mirrored_feedback(hidden, damped_inverse(read, hidden.damping))
 
 
 def damped_inverse(read: np.ndarray, damping: float) -> np.ndarray:
@@ -87,12 +89,6 @@ def damped_inverse(read: np.ndarray, damping: float) -> np.ndarray:
     squared = read.transpose(0, 2, 1) @ read
     gamma = damping * np.trace(squared, axis1=1, axis2=2) / n_units
     return read @ np.linalg.pinv(squared + gamma[:, None, None] * np.eye(n_units), hermitian=True)
-
-
-def _in_words(hidden: Hidden, q: np.ndarray) -> np.ndarray:
-    typical = np.sqrt(np.mean(q**2, axis=(1, 2), keepdims=True))
-    words = np.rint(hidden.words * q / np.maximum(typical, 1e-9))
-    return np.clip(words, -hidden.most_words, hidden.most_words).astype(np.int64)
 
 
 def following_feedback(circuit, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

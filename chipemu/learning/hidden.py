@@ -254,9 +254,8 @@ def first_weights(
     code_max : largest code
     generators : one for each run
     """
-    layer = circuit.network[HIDDEN].pairs
     mean = rates.mean(0)[:: hidden.trains]
-    sees = circuit.weight_table(np.ones((1, len(layer)), np.int64), HIDDEN)[0][:, :: hidden.trains]
+    sees = circuit.connected(HIDDEN)[:, :: hidden.trains]
     drawn = [np.clip(_first_codes(hidden, sees, mean, rng, code_max), -code_max, code_max) for rng in generators]
     signs = np.tile(feedback_signs(hidden, circuit.n_units), (len(generators), 1, 1))
     recurrent = {}
@@ -266,9 +265,15 @@ def first_weights(
         recurrent[RECURRENT] = np.clip(codes, -code_max, code_max)
     return recurrent | {
         TRAINED: np.zeros((len(generators), len(circuit.pairs)), np.int64),
-        HIDDEN: np.stack(drawn)[:, layer[:, 1], layer[:, 0] // hidden.trains],
+        HIDDEN: on_trains(circuit, np.stack(drawn)),
         **feedback_words(circuit, signs),
     }
+
+
+def on_trains(circuit, codes: np.ndarray) -> np.ndarray:
+    """Codes (run, hidden neuron, source) as weights (run, pair): those of a source for each train that carries it."""
+    sender, neuron = circuit.network[HIDDEN].pairs.T
+    return codes[:, neuron, sender // circuit.n_trains]
 
 
 def with_mean_input(codes: np.ndarray, mean: np.ndarray, asked: np.ndarray, code_max: int) -> np.ndarray:

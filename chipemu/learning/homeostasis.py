@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from chipemu.learning.hidden import HIDDEN, with_mean_input
+from chipemu.learning.hidden import HIDDEN, on_trains, with_mean_input
 from chipemu.learning.lesson import TEST, attend
 from chipemu.learning.session import Session
 from chipemu.ledger import Ledger
@@ -38,11 +38,10 @@ def equalise_rates(session: Session, rate: float, rates: np.ndarray, generators:
     """
     emulator, circuit = session.emulator, session.circuit
     trains, neurons = circuit.n_trains, emulator.mapped.neuron_slice("hidden")
-    pairs, code_max = circuit.network[HIDDEN].pairs, emulator.mapped.device.plastic.code_max
-    sees = circuit.weight_table(np.ones((1, len(pairs)), np.int64), HIDDEN)[0][:, ::trains]
+    code_max = emulator.mapped.device.plastic.code_max
     first = circuit.weight_table(emulator.weights()[HIDDEN], HIDDEN)[:, :, ::trains]
     sent = rates.reshape(len(rates), -1, circuit.n_inputs).mean(1)[:, ::trains]
-    mean, spread = sees * sent.mean(0), sent.std(0)
+    mean, spread = circuit.connected(HIDDEN)[:, ::trains] * sent.mean(0), sent.std(0)
     asked = (first * mean).sum(-1)
     step = np.sqrt(((first * spread) ** 2).sum(-1))  # how far presentations move the drive of this neuron
     length = PRESENTATIONS * (session.schedule.settle + session.schedule.delay + session.schedule.decide)
@@ -52,5 +51,5 @@ def equalise_rates(session: Session, rate: float, rates: np.ndarray, generators:
         away = np.log((rate + _LEAST) / (count / length + _LEAST))
         asked += step * _SHRINK**round_ * np.clip(away / _FULL, -1, 1)
         codes = with_mean_input(first, mean, asked, code_max)
-        emulator.upload({**emulator.weights(), HIDDEN: codes[:, pairs[:, 1], pairs[:, 0] // trains]})
+        emulator.upload({**emulator.weights(), HIDDEN: on_trains(circuit, codes)})
     emulator.ledger += Ledger(host_operations=np.full(session.n_runs, ROUNDS))

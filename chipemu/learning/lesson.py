@@ -54,8 +54,7 @@ def attend(session: Session, rates: np.ndarray, order: np.ndarray, labels: np.nd
     emulator.attend(lesson, record=mode != TEACH)
     count = lesson.count[:, emulator.lane]
     session.account(count)
-    first = lesson.sent.shape[1] - 2 * session.circuit.disturbed
-    emulator.ledger += Ledger(noise_events=lesson.sent[:, first:].sum(1))
+    emulator.ledger += Ledger(noise_events=lesson.sent[:, session.circuit.gate + 1 :].sum(1))
     if mode == TEACH:
         emulator.ledger += Ledger(host_operations=np.full(session.n_runs, order.shape[1]))
     n = max(order.shape[1], 1)

@@ -167,7 +167,7 @@ def _hidden(settings: Settings, task: Task, session: Session, measured: Measured
 def _float_accuracy(task: Task, session: Session) -> dict[str, float]:
     """What backpropagation, through time where there is any, makes of the shape of a circuit with a hidden layer."""
     circuit, schedule = session.circuit, session.schedule
-    masks = {p.name: circuit.weight_table(np.ones((1, len(p)), np.int64), p.name)[0] > 0 for p in circuit.trained}
+    masks = {p.name: circuit.connected(p.name) for p in circuit.trained}
     if RECURRENT not in masks and task.late_rates is None:
         return masked_accuracy(task, masks[HIDDEN], masks[TRAINED])
     device, point = session.emulator.mapped.device, session.emulator.points[circuit.hidden.point]

@@ -101,8 +101,7 @@ class Session:
         """
         k = self.circuit.n_per_unit
         rates = np.zeros((self.n_runs, self.emulator.mapped.n_sources))
-        n_in = self.circuit.n_inputs
-        gate = n_in + self.circuit.n_outputs
+        n_in, gate = self.circuit.n_inputs, self.circuit.gate
         rates[:, :n_in] = inputs
         if targets is not None:
             rates[:, n_in:gate] = np.repeat(targets * control[:, None], k, axis=1)
@@ -121,7 +120,7 @@ class Session:
         for run in np.flatnonzero(active):
             drawn = self.rng[run].random(n_in + self.circuit.n_units)
             phase[run, :n_in] = drawn[:n_in]
-            phase[run, n_in : n_in + self.circuit.n_outputs] = ((drawn[n_in:, None] + spread) % 1.0).reshape(-1)
+            phase[run, n_in : self.circuit.gate] = ((drawn[n_in:, None] + spread) % 1.0).reshape(-1)
         return phase
 
     def account(self, count: np.ndarray) -> None:

@@ -128,10 +128,7 @@ def _order(settings: Settings, task: Task, session: Session) -> _Order:
 def float_network(session: Session, settings: Settings) -> FloatNetwork:
     """The float network of a session's circuit: its connections, and the constants of its nominal die."""
     circuit, emulator = session.circuit, session.emulator
-    sees, reads = (
-        circuit.weight_table(np.ones((1, len(circuit.network[name])), np.int64), name)[0] > 0
-        for name in (HIDDEN, TRAINED)
-    )
+    sees, reads = circuit.connected(HIDDEN), circuit.connected(TRAINED)
     hidden, outputs = (
         float_neuron(emulator.mapped, name, emulator.dt, settings.without) for name in ("hidden", "outputs")
     )
