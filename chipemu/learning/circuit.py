@@ -90,6 +90,11 @@ class Circuit:
         return self.hidden is not None
 
     @property
+    def feedback_on_die(self) -> bool:
+        """Whether controllers reach the hidden layer on the die; a host works out what they would bring."""
+        return self.has_hidden and self.network[TRAINED].store == STORES["chip"]
+
+    @property
     def disturbed(self) -> int:
         """Hidden neurons that noise reaches."""
         return self.hidden.disturbed if self.hidden else 0

@@ -15,7 +15,7 @@ from chipemu.errors import InputError
 from chipemu.learning.circuit import Circuit, build_circuit
 from chipemu.learning.evaluate import Evaluation, evaluate
 from chipemu.learning.handover import cloned, read_image
-from chipemu.learning.hidden import TRAINED, check_place, first_weights
+from chipemu.learning.hidden import TRAINED, check_place, code_max, first_weights
 from chipemu.learning.homeostasis import equalise_rates
 from chipemu.learning.latches import choose
 from chipemu.learning.regions import check_plane, map_plane
@@ -26,6 +26,7 @@ from chipemu.learning.settings import (
     Settings,
     chip_eta,
     hidden_layer,
+    hidden_share,
     host_rule,
     output_latches,
     place,
@@ -139,7 +140,7 @@ def _prepare(task: Task, settings: Settings, tick: Tick) -> _Laboratory:
     controller = settings.controller or usual_controller(task.name, where, device, settings.hidden)
     layer = hidden_layer(settings)
     if layer is not None:
-        check_place(device, where)
+        check_place(device, where, layer)
     circuit = build_circuit(task, where, controller, choose(output_latches(settings), device), layer)
     mapped = (
         load_mapping(settings.mapping, circuit.network, device)
@@ -260,10 +261,12 @@ def _begin_hidden(session: Session, settings: Settings, task: Task) -> None:
     layer, emulator = hidden_layer(settings), session.emulator
     seeds = _seed_sequences(settings, _FIRST_WEIGHTS)
     generators = [np.random.Generator(np.random.Philox(seed)) for seed in seeds]
-    code_max = emulator.mapped.device.plastic.code_max
-    emulator.upload(first_weights(layer, session.circuit, task.rates["train"], code_max, generators))
+    most = code_max(emulator.mapped.device)
+    emulator.upload(first_weights(layer, session.circuit, task.rates["train"], most, generators))
     if layer.rate is not None:
         equalise_rates(session, layer.rate, task.phases["train"], generators)
+    if not session.circuit.feedback_on_die:
+        return
     session.watch_feedback()
     names = [p.name for p in session.circuit.trained if p.name != TRAINED]
     for name in names:
@@ -296,7 +299,7 @@ def _labels(task: Task, settings: Settings) -> dict[str, np.ndarray]:
 def _learner(session: Session, where: str, settings: Settings) -> ChipLearner | HostLearner:
     if where == "chip":
         return ChipLearner(session, chip_eta(settings))
-    return HostLearner(session, host_rule(settings))
+    return HostLearner(session, host_rule(settings), hidden_share(settings), shuffle=settings.shuffle_feedback)
 
 
 def _test(session: Session, task: Task, split: str, control: bool, tick: Tick, how: str = "") -> Evaluation:

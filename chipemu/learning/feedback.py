@@ -15,13 +15,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from chipemu.learning.hidden import FEEDBACK, TRAINED, Hidden, feedback_words
+from chipemu.learning.hidden import FEEDBACK, TRAINED, Hidden, feedback_signs, feedback_words
 
 FEEDBACKS = ("fixed", "mirrored", "inverse", "learned")
 
 
 def held_feedback(circuit, weights: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Q that dies hold, (run, hidden neuron, unit), of their weights (run, pair) by projection."""
+    """Q that dies hold, or their host, (run, hidden neuron, unit), of their weights (run, pair) by projection."""
+    if not circuit.feedback_on_die:
+        return host_feedback(circuit, weights)
     table = circuit.weight_table(weights[FEEDBACK["positive"]], FEEDBACK["positive"])
     return table.reshape(*table.shape[:2], circuit.n_units, circuit.n_per_unit).sum(3)
 
@@ -91,10 +93,20 @@ def damped_inverse(read: np.ndarray, damping: float) -> np.ndarray:
     return read @ np.linalg.pinv(squared + gamma[:, None, None] * np.eye(n_units), hermitian=True)
 
 
+FOLLOWING = {"mirrored": mirrored_feedback, "inverse": inverse_feedback}
+
+
 def following_feedback(circuit, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Signed words (run, pair) of feedback that follows what the outputs read, of weights (run, pair) by projection."""
-    follow = {"mirrored": mirrored_feedback, "inverse": inverse_feedback}[circuit.hidden.feedback]
-    return feedback_words(circuit, follow(circuit.hidden, read_by_units(circuit, weights)))
+    return feedback_words(circuit, host_feedback(circuit, weights))
+
+
+def host_feedback(circuit, weights: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Q in whole words, (run, hidden neuron, unit), that a host works out of weights (run, pair) by projection."""
+    hidden = circuit.hidden
+    if hidden.feedback in FOLLOWING:
+        return FOLLOWING[hidden.feedback](hidden, read_by_units(circuit, weights))
+    return np.tile(feedback_signs(hidden, circuit.n_units), (len(weights[TRAINED]), 1, 1))
 
 
 def amount_of_control(circuit, weights: Mapping[str, np.ndarray], fired: np.ndarray, charges, balance) -> np.ndarray:

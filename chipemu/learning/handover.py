@@ -4,7 +4,7 @@ import numpy as np
 
 from chipemu import storage
 from chipemu.errors import InputError
-from chipemu.learning.feedback import following_feedback
+from chipemu.learning.feedback import FOLLOWING, following_feedback
 from chipemu.learning.hidden import FEEDBACK, HIDDEN, RECURRENT, TRAINED
 from chipemu.learning.session import Session
 from chipemu.tasks import Task
@@ -61,14 +61,14 @@ def read_image(path: str, task: Task, session: Session) -> TrainedImage:
         flat = circuit.flat_weights(table.values[chip, noise], projection.name)
         _check_range(flat, path, session)
         image[projection.name] = np.tile(flat, (session.n_runs, 1))
-    if circuit.has_hidden:
+    if circuit.feedback_on_die:
         image |= beside_feedback(session, image)
     return TrainedImage(image, None)
 
 
 def beside_feedback(session: Session, image: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Feedback beside weights that are handed over: it follows them if it is mirrored, or else stays as it is."""
-    if session.circuit.hidden.feedback == "mirrored":
+    """Feedback beside weights that are handed over: what follows them is set after them, the rest stays as it is."""
+    if session.circuit.hidden.feedback in FOLLOWING:
         return following_feedback(session.circuit, image)
     held = session.emulator.weights()
     return {name: held[name] for name in FEEDBACK.values()}

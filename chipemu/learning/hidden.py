@@ -46,6 +46,7 @@ FEEDBACK = {"positive": "positive teach hidden", "negative": "negative teach hid
 NOISE = {"noise raises": "ampa", "noise lowers": "gaba_b"}  # sources, and the receptor that they reach
 SIGNALS = ("apical_current", "recent_activity")
 APICAL = "apical"
+MASK_UNITS = 15  # of a word whose four base currents are binary, see devices/points/se2-*.toml
 
 
 @dataclass(frozen=True)
@@ -135,21 +136,40 @@ class Hidden:
         return self.neurons if self.feedback == "learned" else 0
 
 
-def check_place(device: DeviceSpec, where: str) -> None:
-    """Refuse a host, and a device whose synapses do not sense what the rule of a hidden layer reads.
+def code_max(device: DeviceSpec) -> int:
+    """Largest weight of one trained synapse: a code of its plastic cell, or units of one word with a mask."""
+    return device.plastic.code_max if device.plastic is not None else MASK_UNITS
+
+
+def check_place(device: DeviceSpec, where: str, hidden: Hidden) -> None:
+    """Refuse a device that lacks what the rule of a hidden layer reads, and at a host what only plastic synapses do.
 
     Raises
     ------
     InputError
-        With the signals that are missing.
+        With what is missing.
     """
-    if where != "chip":
-        raise InputError("a hidden layer learns in plastic synapses. Use --where chip, or --hidden 0")
+    if where == "host":
+        _check_host(device, hidden)
+        return
     missing = [name for name in SIGNALS if name not in device.signals]
     if missing or APICAL not in device.latches:
         raise InputError(
             f"a hidden layer reads the local signals {', '.join(SIGNALS)}; {device.name} ({device.path}) does not "
             f"offer {', '.join(missing) or 'latch apical'}. Use --device dynapse1-plastic, or --hidden 0"
+        )
+
+
+def _check_host(device: DeviceSpec, hidden: Hidden) -> None:
+    if device.weights != "masks":
+        raise InputError(
+            f"{device.name} ({device.path}) weighs by repeating words: the 64 of a neuron leave one level to each of "
+            f"{hidden.fan_in} hidden neurons. Use --device dynapse2, whose words have {MASK_UNITS}, or dynapse1-plastic"
+        )
+    if hidden.recurrent or hidden.injected or hidden.feedback == "learned":
+        raise InputError(
+            "a host trains feed-forward hidden neurons, after feedback that it works out itself: neither recurrent "
+            "ones, nor by control of them, nor after feedback learned from noise. Use --device dynapse1-plastic"
         )
 
 
@@ -176,7 +196,10 @@ def add_hidden(net: Network, task: Task, hidden: Hidden, store: str, n_per_unit:
     the layer, and who reads it, (output neuron, hidden neuron) bool
     """
     n, n_units = hidden.neurons, task.n_classes
-    layer = net.population("hidden", n, point=hidden.point, latches=None if hidden.injected else (APICAL,))
+    on_chip = store == "plastic"
+    layer = net.population(
+        "hidden", n, point=hidden.point, latches=(APICAL,) if on_chip and not hidden.injected else None
+    )
     neuron, source = np.nonzero(task.receptive_fields(n))
     net.project_signed(
         "inputs",
@@ -192,7 +215,8 @@ def add_hidden(net: Network, task: Task, hidden: Hidden, store: str, n_per_unit:
     rng = np.random.default_rng([hidden.seed, 1])
     read = min(hidden.fan_in, max(1, round(hidden.share * n)))
     reads = rng.random((n_units * n_per_unit, n)).argsort(axis=1).argsort(axis=1) < read
-    _add_feedback(net, hidden, reads.reshape(n_units, n_per_unit, n))
+    if on_chip:
+        _add_feedback(net, hidden, reads.reshape(n_units, n_per_unit, n))
     for name, receptor in NOISE.items() if hidden.disturbed else ():
         sources, words = net.sources(name, n), hidden.noise.words
         net.project(sources, layer, receptor=receptor, words=words, pairs="one", name=f"{name} hidden")
@@ -240,7 +264,7 @@ def feedback_words(circuit, q: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def first_weights(
-    hidden: Hidden, circuit, rates: np.ndarray, code_max: int, generators: Sequence[np.random.Generator]
+    hidden: Hidden, circuit, rates: np.ndarray, most: int, generators: Sequence[np.random.Generator]
 ) -> dict[str, np.ndarray]:
     """What every run begins with, (run, pair) of each trained projection.
 
@@ -251,23 +275,26 @@ def first_weights(
     ----------
     circuit : `chipemu.learning.circuit.Circuit` with this layer
     rates : (presentation, train) that the layer will see [Hz]
-    code_max : largest code
+    most : largest code
     generators : one for each run
     """
     mean = rates.mean(0)[:: hidden.trains]
     sees = circuit.connected(HIDDEN)[:, :: hidden.trains]
-    drawn = [np.clip(_first_codes(hidden, sees, mean, rng, code_max), -code_max, code_max) for rng in generators]
+    drawn = [np.clip(_first_codes(hidden, sees, mean, rng, most), -most, most) for rng in generators]
     signs = np.tile(feedback_signs(hidden, circuit.n_units), (len(generators), 1, 1))
     recurrent = {}
     if hidden.recurrent:
         n, spread = len(circuit.network[RECURRENT]), hidden.recurrent_spread
         codes = np.stack([rng.integers(-spread, spread + 1, n) for rng in generators]) - hidden.recurrent_inhibition
-        recurrent[RECURRENT] = np.clip(codes, -code_max, code_max)
-    return recurrent | {
-        TRAINED: np.zeros((len(generators), len(circuit.pairs)), np.int64),
-        HIDDEN: on_trains(circuit, np.stack(drawn)),
-        **feedback_words(circuit, signs),
-    }
+        recurrent[RECURRENT] = np.clip(codes, -most, most)
+    return (
+        recurrent
+        | {
+            TRAINED: np.zeros((len(generators), len(circuit.pairs)), np.int64),
+            HIDDEN: on_trains(circuit, np.stack(drawn)),
+        }
+        | (feedback_words(circuit, signs) if circuit.feedback_on_die else {})
+    )
 
 
 def on_trains(circuit, codes: np.ndarray) -> np.ndarray:
@@ -276,7 +303,7 @@ def on_trains(circuit, codes: np.ndarray) -> np.ndarray:
     return codes[:, neuron, sender // circuit.n_trains]
 
 
-def with_mean_input(codes: np.ndarray, mean: np.ndarray, asked: np.ndarray, code_max: int) -> np.ndarray:
+def with_mean_input(codes: np.ndarray, mean: np.ndarray, asked: np.ndarray, most: int) -> np.ndarray:
     """Codes moved as little as possible so that the mean input of every neuron is what is asked.
 
     Parameters
@@ -284,7 +311,7 @@ def with_mean_input(codes: np.ndarray, mean: np.ndarray, asked: np.ndarray, code
     codes : (..., neuron, source)
     mean : (neuron, source) mean rates of the sources, 0 of those that a neuron does not see [Hz]
     asked : (..., neuron) sum over sources of code times mean rate [Hz]
-    code_max : largest code; where it binds, the other sources move more
+    most : largest code; where it binds, the other sources move more
 
     Returns
     -------
@@ -299,18 +326,16 @@ def with_mean_input(codes: np.ndarray, mean: np.ndarray, asked: np.ndarray, code
     moved, size = np.asarray(codes, float), (mean**2).sum(-1)
     for _ in range(4):
         missing = asked - (moved * mean).sum(-1)
-        moved = np.clip(moved + (missing / size)[..., None] * mean, -code_max, code_max)
+        moved = np.clip(moved + (missing / size)[..., None] * mean, -most, most)
     return np.rint(moved).astype(np.int64)
 
 
-def _first_codes(
-    hidden: Hidden, sees: np.ndarray, mean: np.ndarray, rng: np.random.Generator, code_max: int
-) -> np.ndarray:
+def _first_codes(hidden: Hidden, sees: np.ndarray, mean: np.ndarray, rng: np.random.Generator, most: int) -> np.ndarray:
     """Codes (neuron, source) of sources that have these mean rates, the constant one the last."""
     codes = sees * rng.integers(-hidden.spread, hidden.spread + 1, sees.shape)
     if hidden.constant is None:
         left = np.full(len(codes), -hidden.sparsity * mean[-1])
-        return with_mean_input(codes, sees * mean, left, code_max)
+        return with_mean_input(codes, sees * mean, left, most)
     excess = codes[:, :-1] @ mean[:-1] / (sees[:, :-1] @ mean[:-1])
     codes[:, :-1] -= np.rint(excess[:, None] * sees[:, :-1]).astype(np.int64)
     codes[:, -1] = np.rint(hidden.constant)

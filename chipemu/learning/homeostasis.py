@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from chipemu.learning.hidden import HIDDEN, on_trains, with_mean_input
+from chipemu.learning.hidden import HIDDEN, code_max, on_trains, with_mean_input
 from chipemu.learning.lesson import TEST, attend
 from chipemu.learning.session import Session
 from chipemu.ledger import Ledger
@@ -38,7 +38,7 @@ def equalise_rates(session: Session, rate: float, rates: np.ndarray, generators:
     """
     emulator, circuit = session.emulator, session.circuit
     trains, neurons = circuit.n_trains, emulator.mapped.neuron_slice("hidden")
-    code_max = emulator.mapped.device.plastic.code_max
+    most = code_max(emulator.mapped.device)
     first = circuit.weight_table(emulator.weights()[HIDDEN], HIDDEN)[:, :, ::trains]
     sent = rates.reshape(len(rates), -1, circuit.n_inputs).mean(1)[:, ::trains]
     mean, spread = circuit.connected(HIDDEN)[:, ::trains] * sent.mean(0), sent.std(0)
@@ -50,6 +50,6 @@ def equalise_rates(session: Session, rate: float, rates: np.ndarray, generators:
         count = attend(session, rates, order, np.zeros_like(order), TEST).count[:, neurons]
         away = np.log((rate + _LEAST) / (count / length + _LEAST))
         asked += step * _SHRINK**round_ * np.clip(away / _FULL, -1, 1)
-        codes = with_mean_input(first, mean, asked, code_max)
+        codes = with_mean_input(first, mean, asked, most)
         emulator.upload({**emulator.weights(), HIDDEN: on_trains(circuit, codes)})
     emulator.ledger += Ledger(host_operations=np.full(session.n_runs, ROUNDS))

@@ -13,8 +13,8 @@ from chipemu.errors import InputError
 from chipemu.kernels.die import Events
 from chipemu.kernels.traces import feedback_products
 from chipemu.learning.circuit import TRAINED
-from chipemu.learning.feedback import following_feedback
-from chipemu.learning.hidden import feedback_words
+from chipemu.learning.feedback import following_feedback, host_feedback
+from chipemu.learning.hidden import HIDDEN, feedback_words
 from chipemu.learning.learned_feedback import LearnedFeedback
 from chipemu.learning.session import Session
 from chipemu.ledger import Ledger
@@ -145,10 +145,22 @@ class ChipLearner:
 class HostLearner:
     """A float shadow at the host, stochastic rounding, one upload after a taught presentation.
 
-    Reads spikes and design values only: the feedback current is estimated from controller spikes.
+    Reads spikes and design values only: the feedback current is estimated from controller spikes.  What controllers
+    would bring to a hidden neuron that they do not reach is the mean over each unit, by the feedback that follows the
+    shadow; hidden weights are rounded to the nearest whole ones, so that features stay the same between updates.
+
+    Parameters
+    ----------
+    session, rule
+    hidden_share : learning rate of hidden synapses beside that of the outputs
+    shuffle : whether hidden neurons' feedback gets a random sign at every update (an ablation)
+
+    Attributes
+    ----------
+    shadow : weights (run, receiver, sender) by trained projection
     """
 
-    def __init__(self, session: Session, rule: HostRule):
+    def __init__(self, session: Session, rule: HostRule, hidden_share: float = 0.0, shuffle: bool = False):
         if rule.weights not in WEIGHTS:
             raise InputError(f"weights are '{rule.weights}'; allowed {' or '.join(WEIGHTS)}")
         if rule.rounding not in ROUNDINGS:
@@ -160,7 +172,10 @@ class HostLearner:
         # charge that one input spike sees right after one controller spike: initial current times the sampling time
         jump = nominal_charge(device, point, "nmda") / nominal_decay(device, point, "nmda")
         self._sampled = jump * SAMPLE * 1e12
-        self.shadow = np.zeros((session.n_runs, circuit.n_outputs, circuit.n_inputs))
+        held = emulator.weights()
+        self.shadow = {p.name: circuit.weight_table(held[p.name], p.name).astype(float) for p in circuit.trained}
+        self._connected = {p.name: circuit.connected(p.name) for p in circuit.trained}
+        self._share, self._shuffle = hidden_share, shuffle
         self._eta = rule.eta
 
     def scale_eta(self, factor: float) -> None:
@@ -177,43 +192,69 @@ class HostLearner:
             self._update(self._products(window, events), teach)
         return window
 
-    def _products(self, window: Window, events: Events) -> np.ndarray:
-        mapped = self.session.emulator.mapped
+    def _products(self, window: Window, events: Events) -> dict[str, np.ndarray]:
+        """What a synapse would have seen between any two neurons, (run, receiver, sender) by projection [pC]."""
+        circuit = self.session.circuit
+        by_input = self._seen_by(events, circuit.n_inputs, window)
+        if not circuit.has_hidden:
+            return {TRAINED: by_input}
+        spikes, fired = _spikes_of(window, self.session.emulator.mapped.neuron_slice("hidden"), self.session.n_runs)
+        return {
+            TRAINED: self._seen_by(spikes, fired.shape[1], window),
+            HIDDEN: self._hidden_products(by_input) * (fired > 0)[:, :, None],
+        }
+
+    def _seen_by(self, events: Events, n_senders: int, window: Window) -> np.ndarray:
+        """Feedback of each output neuron at the spikes of each sender, (run, output neuron, sender)."""
+        mapped, n_runs = self.session.emulator.mapped, self.session.n_runs
         positive, negative = mapped.neuron_slice("positive"), mapped.neuron_slice("negative")
         is_positive = (window.neuron >= positive.start) & (window.neuron < positive.stop)
         is_negative = (window.neuron >= negative.start) & (window.neuron < negative.stop)
         kept = is_positive | is_negative
         unit = np.where(is_positive, window.neuron - positive.start, window.neuron - negative.start)[kept]
-        offset = np.concatenate([[0], np.cumsum(np.bincount(window.run[kept], minlength=self.session.n_runs))])
-        out = np.zeros_like(self.shadow)
+        offset = np.concatenate([[0], np.cumsum(np.bincount(window.run[kept], minlength=n_runs))])
+        out = np.zeros((n_runs, self.session.circuit.n_outputs, n_senders))
         feedback_products(
-            events.offset, events.step, events.source, self.session.circuit.n_inputs,
+            events.offset, events.step, events.source, n_senders,
             offset, window.step[kept], unit, np.where(is_positive, 1.0, -1.0)[kept], self._tau, out,
         )  # fmt: skip
         return out * self._sampled
 
-    def _update(self, products: np.ndarray, teach: np.ndarray) -> None:
+    def _hidden_products(self, by_input: np.ndarray) -> np.ndarray:
+        circuit = self.session.circuit
+        weights = {TRAINED: circuit.flat_weights(self.shadow[TRAINED])}
+        q = host_feedback(circuit, weights).astype(float)
+        if self._shuffle:
+            q *= np.stack([rng.choice([-1.0, 1.0], q.shape[1]) for rng in self.session.rng])[:, :, None]
+        return q @ by_input.reshape(len(q), circuit.n_units, circuit.n_per_unit, -1).mean(2)
+
+    def _update(self, products: dict[str, np.ndarray], teach: np.ndarray) -> None:
         rule, session = self.rule, self.session
-        if rule.weights == "tied":
-            k = session.circuit.n_per_unit
-            mean = products.reshape(len(products), -1, k, products.shape[2]).mean(2)
-            products = np.repeat(mean, k, axis=1)
-        self.shadow[teach] = (1 - rule.forget) * self.shadow[teach] + self._eta * products[teach]
         limit = rule.limit or session.emulator.mapped.device.chip.n_cam_words
-        np.clip(self.shadow, -limit, limit, out=self.shadow)
+        if rule.weights == "tied":
+            k, seen = session.circuit.n_per_unit, products[TRAINED]
+            mean = seen.reshape(len(seen), -1, k, seen.shape[2]).mean(2)
+            products[TRAINED] = np.repeat(mean, k, axis=1)
+        for name, shadow in self.shadow.items():
+            forget, share = (rule.forget, 1.0) if name == TRAINED else (0.0, self._share)
+            step = self._eta * share * products[name][teach] * self._connected[name]
+            shadow[teach] = (1 - forget) * shadow[teach] + step
+            np.clip(shadow, -limit, limit, out=shadow)
         self.upload(teach)
 
     def upload(self, taught: np.ndarray) -> None:
         """Round to whole words and rewrite the dies in ``taught``; the chip runs on meanwhile."""
         session = self.session
         emulator = session.emulator
-        weights = emulator.weights()[TRAINED].astype(float)
+        held = emulator.weights()
+        weights = {name: held[name].astype(float) for name in self.shadow}
         for run in np.flatnonzero(taught):
-            table = self.shadow[run]
-            if emulator.mapped.device.weights != "float":
-                table = self._round(table, session.rng[run])
-            weights[run] = session.circuit.flat_weights(table)
-        emulator.upload({TRAINED: weights}, policy=self.rule.policy)
+            for name, shadow in self.shadow.items():
+                table = shadow[run]
+                if emulator.mapped.device.weights != "float":
+                    table = self._round(table, session.rng[run]) if name == TRAINED else np.rint(table)
+                weights[name][run] = session.circuit.flat_weights(table, name)
+        emulator.upload(weights, policy=self.rule.policy)
         emulator.ledger += Ledger(host_operations=taught.astype(np.int64))
         silent = np.zeros((session.n_runs, session.circuit.n_inputs))
         session.play(silent, None, np.zeros(session.n_runs, bool), self.rule.upload, active=taught)
@@ -229,12 +270,24 @@ class HostLearner:
 
     def mean(self, images: Sequence[TrainedImage]) -> TrainedImage:
         """The mean of images, rounded to words as after an update and uploaded."""
-        circuit = self.session.circuit
-        self.shadow = circuit.weight_table(np.mean([image.weights[TRAINED] for image in images], axis=0))
+        mean = {name: np.mean([image.weights[name] for image in images], axis=0) for name in self.shadow}
+        self._take(mean)
         self.upload(np.ones(self.session.n_runs, bool))
         return self.store()
 
     def restore(self, image: TrainedImage) -> None:
         """Upload a stored image and learn on from it."""
         self.session.emulator.restore(image)
-        self.shadow = self.session.circuit.weight_table(np.asarray(image.weights[TRAINED], float))
+        self._take(image.weights)
+
+    def _take(self, weights: Mapping[str, np.ndarray]) -> None:
+        circuit = self.session.circuit
+        self.shadow = {name: circuit.weight_table(np.asarray(weights[name], float), name) for name in self.shadow}
+
+
+def _spikes_of(window: Window, part: slice, n_runs: int) -> tuple[Events, np.ndarray]:
+    """Spikes of some neurons as events of as many sources, and how often each fired, (run, neuron)."""
+    kept = (window.neuron >= part.start) & (window.neuron < part.stop)
+    run, neuron = window.run[kept], window.neuron[kept] - part.start
+    offset = np.concatenate([[0], np.cumsum(np.bincount(run, minlength=n_runs))])
+    return Events(offset, window.step[kept], neuron), window.count[:, part]

@@ -8,7 +8,7 @@ from chipemu.device_file import content_hash
 from chipemu.errors import InputError, UnknownNameError
 from chipemu.learning.circuit import TRAINED, Controller
 from chipemu.learning.feedback import FEEDBACKS
-from chipemu.learning.hidden import APICAL, HIDDEN, RECURRENT, Hidden
+from chipemu.learning.hidden import APICAL, HIDDEN, MASK_UNITS, RECURRENT, Hidden
 from chipemu.learning.rules import HostRule
 from chipemu.learning.schedule import Schedule
 from chipemu.learning.train import Budget
@@ -90,7 +90,10 @@ HOST_RULES = {
 
 # Charges at the points of DYNAP-SE2 over those at DYNAP-SE1's: its rheobase is smaller by as much, and so is the
 # feedback charge of one error. One of its words weighs up to 15 units, so that a limit in words leaves 15 levels.
-_SE2_CHARGE, _SE2_UNITS = 0.625, 15
+_SE2_CHARGE = 0.625
+# Behind a hidden layer outputs read as many neurons as they have words, a word each, in units as fine as codes.
+_HIDDEN_HOST = HostRule(eta=1.0, forget=0.0, rounding="balanced", limit=MASK_UNITS)
+HIDDEN_HOST_ETA = {"yinyang": 0.5}  # where it is another
 
 
 @dataclass(frozen=True)
@@ -248,10 +251,16 @@ def chip_eta(settings: Settings) -> dict[str, float]:
     eta = _usual_eta(settings) if settings.eta is None else settings.eta
     if layer is None:
         return {TRAINED: eta}
-    etas = {TRAINED: eta, HIDDEN: 0.0 if settings.freeze_hidden else eta * layer.eta * ETA_NEURONS / layer.neurons}
+    etas = {TRAINED: eta, HIDDEN: eta * hidden_share(settings)}
     if layer.recurrent:
         etas[RECURRENT] = 0.0 if settings.freeze_recurrent else etas[HIDDEN]
     return etas
+
+
+def hidden_share(settings: Settings) -> float:
+    """Learning rate of hidden synapses beside that of the outputs; 0 where they do not learn."""
+    layer = hidden_layer(settings)
+    return 0.0 if layer is None or settings.freeze_hidden else layer.eta * ETA_NEURONS / layer.neurons
 
 
 def _usual_eta(settings: Settings) -> float:
@@ -278,6 +287,7 @@ def hidden_layer(settings: Settings) -> Hidden | None:
         layer,
         neurons=settings.hidden,
         feedback=_feedback(settings, layer),
+        point=f"se2-{layer.point}" if _is_dynapse2(place(settings)[0]) else layer.point,
         rate=_hidden_rate(settings, layer),
         recurrent=layer.recurrent or settings.recurrent,
     )
@@ -328,7 +338,7 @@ def output_latches(settings: Settings) -> tuple[str, ...]:
 
 def host_rule(settings: Settings) -> HostRule:
     """Numbers of the host's rule in an experiment: the usual ones of the task, unless told otherwise."""
-    rule = settings.host or usual_host(settings.task, place(settings)[0])
+    rule = settings.host or usual_host(settings.task, place(settings)[0], settings.hidden)
     if settings.eta is not None:
         rule = replace(rule, eta=settings.eta)
     if settings.levels is not None:
@@ -337,18 +347,20 @@ def host_rule(settings: Settings) -> HostRule:
     return rule
 
 
-def usual_host(task: str, device: DeviceSpec | None = None) -> HostRule:
+def usual_host(task: str, device: DeviceSpec | None = None, hidden: int = 0) -> HostRule:
     """Numbers of the host's rule that a task is trained with on a device, unless told otherwise."""
+    if hidden:
+        return replace(_HIDDEN_HOST, eta=HIDDEN_HOST_ETA.get(task, _HIDDEN_HOST.eta))
     rule = HOST_RULES.get(task, HostRule())
     if not _is_dynapse2(device):
         return rule
-    return replace(rule, eta=rule.eta / _SE2_CHARGE, limit=rule.limit and _SE2_UNITS * rule.limit)
+    return replace(rule, eta=rule.eta / _SE2_CHARGE, limit=rule.limit and MASK_UNITS * rule.limit)
 
 
 def usual_controller(task: str, where: str, device: DeviceSpec | None = None, hidden: int = 0) -> Controller:
     """Wiring recipe that a task is trained with at a place and on a device, unless told otherwise."""
-    recipes = _QUIET if hidden else CONTROLLERS.get(task)
-    usual = recipes[where] if recipes else Controller()
+    recipes = CONTROLLERS.get(task)
+    usual = _QUIET["chip"] if hidden else recipes[where] if recipes else Controller()
     if not _is_dynapse2(device):
         return usual
     # A word of its gate weighs twice as much: the generator has no smaller gain that it could tell from its neighbours.

@@ -9,7 +9,7 @@ from chipemu import Emulator, Network, load_device, map_network, sample_chip, st
 from chipemu.errors import InputError
 from chipemu.learning.circuit import build_circuit
 from chipemu.learning.experiment import learn
-from chipemu.learning.feedback import FEEDBACKS, compliance, damped_inverse, held_feedback, read_by_units
+from chipemu.learning.feedback import FEEDBACKS, FOLLOWING, compliance, damped_inverse, held_feedback, read_by_units
 from chipemu.learning.handover import read_image
 from chipemu.learning.hidden import (
     FEEDBACK,
@@ -284,7 +284,7 @@ def test_compliance_is_one_for_aligned_weights_and_that_of_chance_for_random_one
     assert np.mean(drawn) == pytest.approx(np.sqrt(3 / 120), abs=0.02)  # 3 of 120 directions
 
 
-def test_feedback_but_a_mirrored_one_stays_beside_weights_that_are_handed_over(tmp_path):
+def test_feedback_beside_weights_that_are_handed_over_follows_them_or_stays(tmp_path):
     quick = {"chip_seeds": (1,), "without": ("calibration",), "budget": QUICK}
     settings = Settings("yinyang", hidden=LAYER.neurons, layer=LAYER, **quick)
     storage.save(learn(settings), tmp_path / "r.h5")
@@ -292,4 +292,4 @@ def test_feedback_but_a_mirrored_one_stays_beside_weights_that_are_handed_over(t
         session, task = make_session(replace(LAYER, feedback=feedback))
         handed = read_image(str(tmp_path / "r.h5"), task, session).weights
         fixed = np.array_equal(held_feedback(session.circuit, handed)[0], feedback_signs(LAYER, 3))
-        assert fixed is (feedback != "mirrored")
+        assert fixed is (feedback not in FOLLOWING)

@@ -127,7 +127,7 @@ def test_feedback_products_are_the_sum_of_exponentials():
 def test_host_rounds_without_bias_and_uploads_once_a_taught_presentation():
     session = make_session("host")
     learner = HostLearner(session, HostRule())
-    learner.shadow[:] = 1.3
+    learner.shadow[TRAINED][:] = 1.3
     before = session.emulator.ledger.as_dict()["uploads"]
     learner.upload(np.ones(1, bool))
     words = session.emulator.weights()[TRAINED]
@@ -139,9 +139,9 @@ def test_host_rounds_without_bias_and_uploads_once_a_taught_presentation():
 def test_tied_weights_share_one_shadow_in_a_unit():
     session = make_session("host")
     learner = HostLearner(session, HostRule(weights="tied"))
-    products = np.random.default_rng(0).random(learner.shadow.shape)
-    learner._update(products, np.ones(1, bool))
-    units = learner.shadow.reshape(1, 2, 10, 8)
+    products = np.random.default_rng(0).random(learner.shadow[TRAINED].shape)
+    learner._update({TRAINED: products}, np.ones(1, bool))
+    units = learner.shadow[TRAINED].reshape(1, 2, 10, 8)
     assert np.all(units == units[:, :, :1])
     assert len(np.unique(units)) == 16
 
