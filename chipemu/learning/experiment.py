@@ -26,7 +26,6 @@ from chipemu.learning.settings import (
     Settings,
     chip_eta,
     hidden_layer,
-    hidden_share,
     host_rule,
     output_latches,
     place,
@@ -299,7 +298,7 @@ def _labels(task: Task, settings: Settings) -> dict[str, np.ndarray]:
 def _learner(session: Session, where: str, settings: Settings) -> ChipLearner | HostLearner:
     if where == "chip":
         return ChipLearner(session, chip_eta(settings))
-    return HostLearner(session, host_rule(settings), hidden_share(settings), shuffle=settings.shuffle_feedback)
+    return HostLearner(session, host_rule(settings), shuffle=settings.shuffle_feedback)
 
 
 def _test(session: Session, task: Task, split: str, control: bool, tick: Tick, how: str = "") -> Evaluation:

@@ -42,6 +42,7 @@ class HostRule:
     policy : what happens when the 64 words run out, see ``MappedNetwork.image``
     limit : most words of one source of either sign; None is as many as a neuron has
     upload : time the chip runs on while the image is rewritten [s]; Zendrikov 2024 measured 0.1 to 0.2 s
+    hidden : learning rate of a hidden layer beside that of the outputs
     """
 
     eta: float = 0.15
@@ -51,6 +52,7 @@ class HostRule:
     policy: str = "greedy"
     limit: int | None = None
     upload: float = 0.1
+    hidden: float = 0.0
 
 
 def round_units(weights: np.ndarray, n_per_unit: int, rng: np.random.Generator) -> np.ndarray:
@@ -152,7 +154,6 @@ class HostLearner:
     Parameters
     ----------
     session, rule
-    hidden_share : learning rate of hidden synapses beside that of the outputs
     shuffle : whether hidden neurons' feedback gets a random sign at every update (an ablation)
 
     Attributes
@@ -160,7 +161,7 @@ class HostLearner:
     shadow : weights (run, receiver, sender) by trained projection
     """
 
-    def __init__(self, session: Session, rule: HostRule, hidden_share: float = 0.0, shuffle: bool = False):
+    def __init__(self, session: Session, rule: HostRule, shuffle: bool = False):
         if rule.weights not in WEIGHTS:
             raise InputError(f"weights are '{rule.weights}'; allowed {' or '.join(WEIGHTS)}")
         if rule.rounding not in ROUNDINGS:
@@ -175,7 +176,7 @@ class HostLearner:
         held = emulator.weights()
         self.shadow = {p.name: circuit.weight_table(held[p.name], p.name).astype(float) for p in circuit.trained}
         self._connected = {p.name: circuit.connected(p.name) for p in circuit.trained}
-        self._share, self._shuffle = hidden_share, shuffle
+        self._shuffle = shuffle
         self._eta = rule.eta
 
     def scale_eta(self, factor: float) -> None:
@@ -236,7 +237,7 @@ class HostLearner:
             mean = seen.reshape(len(seen), -1, k, seen.shape[2]).mean(2)
             products[TRAINED] = np.repeat(mean, k, axis=1)
         for name, shadow in self.shadow.items():
-            forget, share = (rule.forget, 1.0) if name == TRAINED else (0.0, self._share)
+            forget, share = (rule.forget, 1.0) if name == TRAINED else (0.0, rule.hidden)
             step = self._eta * share * products[name][teach] * self._connected[name]
             shadow[teach] = (1 - forget) * shadow[teach] + step
             np.clip(shadow, -limit, limit, out=shadow)

@@ -92,8 +92,9 @@ HOST_RULES = {
 # feedback charge of one error. One of its words weighs up to 15 units, so that a limit in words leaves 15 levels.
 _SE2_CHARGE = 0.625
 # Behind a hidden layer outputs read as many neurons as they have words, a word each, in units as fine as codes.
-_HIDDEN_HOST = HostRule(eta=1.0, forget=0.0, rounding="balanced", limit=MASK_UNITS)
-HIDDEN_HOST_ETA = {"yinyang": 0.5}  # where it is another
+_HIDDEN_HOST = HostRule(eta=1.0, forget=0.0, rounding="balanced", limit=MASK_UNITS, hidden=0.0625)
+# Few sources, each of many trains: their words weigh eight times as much, and as many steps move a neuron more.
+HIDDEN_HOST_RULES = {"yinyang": replace(_HIDDEN_HOST, eta=0.5, hidden=0.001)}
 
 
 @dataclass(frozen=True)
@@ -251,16 +252,10 @@ def chip_eta(settings: Settings) -> dict[str, float]:
     eta = _usual_eta(settings) if settings.eta is None else settings.eta
     if layer is None:
         return {TRAINED: eta}
-    etas = {TRAINED: eta, HIDDEN: eta * hidden_share(settings)}
+    etas = {TRAINED: eta, HIDDEN: 0.0 if settings.freeze_hidden else eta * layer.eta * ETA_NEURONS / layer.neurons}
     if layer.recurrent:
         etas[RECURRENT] = 0.0 if settings.freeze_recurrent else etas[HIDDEN]
     return etas
-
-
-def hidden_share(settings: Settings) -> float:
-    """Learning rate of hidden synapses beside that of the outputs; 0 where they do not learn."""
-    layer = hidden_layer(settings)
-    return 0.0 if layer is None or settings.freeze_hidden else layer.eta * ETA_NEURONS / layer.neurons
 
 
 def _usual_eta(settings: Settings) -> float:
@@ -341,6 +336,8 @@ def host_rule(settings: Settings) -> HostRule:
     rule = settings.host or usual_host(settings.task, place(settings)[0], settings.hidden)
     if settings.eta is not None:
         rule = replace(rule, eta=settings.eta)
+    if settings.freeze_hidden:
+        rule = replace(rule, hidden=0.0)
     if settings.levels is not None:
         check_levels(settings.levels)
         rule = replace(rule, limit=settings.levels // 2)
@@ -350,7 +347,7 @@ def host_rule(settings: Settings) -> HostRule:
 def usual_host(task: str, device: DeviceSpec | None = None, hidden: int = 0) -> HostRule:
     """Numbers of the host's rule that a task is trained with on a device, unless told otherwise."""
     if hidden:
-        return replace(_HIDDEN_HOST, eta=HIDDEN_HOST_ETA.get(task, _HIDDEN_HOST.eta))
+        return HIDDEN_HOST_RULES.get(task, _HIDDEN_HOST)
     rule = HOST_RULES.get(task, HostRule())
     if not _is_dynapse2(device):
         return rule

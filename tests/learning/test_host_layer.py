@@ -13,7 +13,7 @@ from chipemu.learning.feedback import host_feedback, mirrored_feedback, read_by_
 from chipemu.learning.hidden import HIDDEN, MASK_UNITS, TRAINED, feedback_signs, first_weights
 from chipemu.learning.rules import HostLearner
 from chipemu.learning.session import Session
-from chipemu.learning.settings import Settings, hidden_layer, host_rule, place, usual, usual_controller
+from chipemu.learning.settings import Settings, hidden_layer, host_rule, place, usual, usual_controller, usual_host
 from chipemu.learning.train import Budget
 from chipemu.tasks import load_task
 
@@ -25,14 +25,14 @@ QUICK = Budget(6, 1, 4)
 pytestmark = pytest.mark.filterwarnings("ignore:time step")
 
 
-def make_learner(settings=BASE, share=1.0, shuffle=False):
+def make_learner(settings=BASE, shuffle=False):
     layer, device = hidden_layer(settings), place(settings)[0]
     task = load_task("yinyang").with_trains(layer.trains)
     circuit = build_circuit(task, "host", usual_controller("yinyang", "host", device, N), hidden=layer)
     emulator = Emulator([sample_chip(device, 1)], map_network(circuit.network, device), dt=DT)
     session = Session(emulator, circuit, usual("yinyang", N)[1], [np.random.SeedSequence([0, 1])])
     emulator.upload(first_weights(layer, circuit, task.rates["train"], MASK_UNITS, [np.random.default_rng(0)]))
-    return HostLearner(session, host_rule(settings), share, shuffle), task
+    return HostLearner(session, host_rule(settings), shuffle), task
 
 
 def teach(learner, task, presentation=0):
@@ -81,8 +81,9 @@ def test_an_output_synapse_sees_its_hidden_neurons_spikes():
 
 
 def test_the_shadow_is_rounded_to_the_nearest_in_the_hidden_layer_and_frozen_weights_stay():
-    for share in (1.0, 0.0):
-        learner, task = make_learner(share=share)
+    for frozen in (False, True):
+        rule = replace(usual_host("yinyang", None, N), hidden=1.0)
+        learner, task = make_learner(replace(BASE, host=rule, freeze_hidden=frozen))
         before = learner.session.emulator.weights()[HIDDEN]
         for presentation in range(3):
             learner._update(teach(learner, task, presentation)[-1], np.ones(1, bool))
@@ -90,7 +91,7 @@ def test_the_shadow_is_rounded_to_the_nearest_in_the_hidden_layer_and_frozen_wei
         np.testing.assert_array_equal(
             after[HIDDEN], learner.session.circuit.flat_weights(np.rint(learner.shadow[HIDDEN]), HIDDEN)
         )
-        assert (after[HIDDEN] != before).any() == (share > 0)
+        assert (after[HIDDEN] != before).any() == (not frozen)
         assert np.abs(learner.shadow[TRAINED]).max() > 0
 
 
