@@ -163,8 +163,9 @@ def check_place(device: DeviceSpec, where: str, hidden: Hidden) -> None:
 def _check_host(device: DeviceSpec, hidden: Hidden) -> None:
     if device.weights != "masks":
         raise InputError(
-            f"{device.name} ({device.path}) weighs by repeating words: the 64 of a neuron leave one level to each of "
-            f"{hidden.fan_in} hidden neurons. Use --device dynapse2, whose words have {MASK_UNITS}, or dynapse1-plastic"
+            f"a host trains a hidden layer in words with masks, of {MASK_UNITS} levels; {device.name} ({device.path}) "
+            f"has weights of the kind '{device.weights}', and repeated words would leave one level to each of "
+            f"{hidden.fan_in} hidden neurons. Use --device dynapse2, or --device dynapse1-plastic"
         )
     if hidden.recurrent or hidden.injected or hidden.feedback == "learned":
         raise InputError(
