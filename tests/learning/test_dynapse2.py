@@ -12,6 +12,7 @@ from chipemu.emulator import Emulator
 from chipemu.errors import CapacityError
 from chipemu.learning.circuit import build_circuit
 from chipemu.learning.experiment import learn
+from chipemu.learning.hidden import MASK_UNITS
 from chipemu.learning.settings import Settings, host_rule, usual_controller, usual_host
 from chipemu.learning.train import Budget
 from chipemu.parameters import nominal_charge, point_setting
@@ -44,6 +45,16 @@ def test_the_host_steps_as_many_units_for_an_error_as_it_steps_words_on_dynapse1
     assert eta[1] * charge[1] == pytest.approx(eta[0] * charge[0], rel=0.01)
     assert host_rule(Settings("yinyang", "dynapse2")).eta == eta[1]
     assert host_rule(Settings("yinyang", "dynapse2", eta=0.3)).eta == 0.3
+
+
+@pytest.mark.parametrize("point", ["hidden", "hidden-fine", "output-fine"])
+def test_a_unit_weighs_what_a_code_of_a_plastic_synapse_does(point):
+    # beside the rheobase, which is smaller by the ratio of the charges at the two output points
+    plastic, masks = load_device("dynapse1-plastic"), load_device("dynapse2")
+    for receptor in ("ampa", "gaba_b"):
+        code = nominal_charge(plastic, load_point(point, plastic), receptor) * plastic.plastic.word_per_code
+        unit = nominal_charge(masks, load_point(f"se2-{point}", masks), receptor) / MASK_UNITS
+        assert unit == pytest.approx(0.625 * code, rel=0.02)
 
 
 def test_calibration_turns_the_gain_of_a_synapse_for_its_weight(mapped):
