@@ -225,7 +225,7 @@ def test_broken_study_file_is_exit_code_2(old, new, texts, chipemu, toml_file):
         ("learn binary --target-rate 40", ("--target-rate", "50 Hz")),
         ("learn binary --presentations 2 --checkpoints 3", ("--checkpoints 3", "--presentations 2")),
         ("learn binary --weights tied --where chip --without calibration", ("tied", "--where host")),
-        ("learn binary --hidden 3 --where host", ("hidden layer", "--where chip")),
+        ("learn binary --hidden 3 --where host", ("hidden layer", "--device dynapse2")),
         ("learn binary --out absent/f.h5", ("absent", "no folder")),
         ("learn binary --out .", ("folder",)),
         ("learn binary --figure f.bmp", ("f.bmp", ".png")),

@@ -19,6 +19,10 @@ A synapse learns only while its neuron has spiked of late, which stands in for t
 Learned, Q comes from what controllers answer to noise of hidden neurons, see `chipemu.learning.learned_feedback`: for
 this each has two noise sources, one that raises it and one that lowers it.
 
+At a host, which rewrites words with masks, controllers reach no hidden neuron: the host works out what they would
+bring, I = sum over classes of Q times the mean error of the unit, from their spikes and the Q that follows its own
+float weights of the outputs; a neuron that fired in the window counts as one that spiked of late.
+
 Recurrent, hidden neurons also read some of one another through plastic synapses, which learn by the same rule.
 
 In target propagation (Meulemans et al. 2020) the loop stays open: feedback is inverse, and the current that controllers
