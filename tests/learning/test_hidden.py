@@ -265,8 +265,8 @@ def test_result_holds_both_layers_and_a_frozen_one_keeps_its_first_weights():
 @pytest.mark.parametrize(
     ("wrong", "text"),
     [
-        ({"where": "host"}, "plastic synapses"),
-        ({"device": "dynapse1"}, "plastic synapses"),
+        ({"where": "host"}, "words with masks"),
+        ({"device": "dynapse1"}, "words with masks"),
         ({"hidden": 0, "freeze_hidden": True}, "--hidden"),
         ({"hidden": 0, "shuffle_feedback": True}, "--hidden"),
     ],

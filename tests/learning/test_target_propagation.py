@@ -96,7 +96,7 @@ def test_one_switch_asks_for_the_inverse_and_for_an_open_loop():
         ({"least_control": True}, "least control closes it"),
         ({"feedback": "mirrored"}, "takes feedback 'inverse', not 'mirrored'"),
         ({"feedback": "invers"}, "nearest: inverse"),
-        ({"where": "host"}, "plastic synapses"),
+        ({"where": "host"}, "words with masks"),
     ],
 )
 def test_target_propagation_is_refused_with_what_contradicts_it(wrong, text):
