@@ -286,20 +286,17 @@ def first_weights(
     mean = rates.mean(0)[:: hidden.trains]
     sees = circuit.connected(HIDDEN)[:, :: hidden.trains]
     drawn = [np.clip(_first_codes(hidden, sees, mean, rng, most), -most, most) for rng in generators]
-    signs = np.tile(feedback_signs(hidden, circuit.n_units), (len(generators), 1, 1))
-    recurrent = {}
+    first = {
+        TRAINED: np.zeros((len(generators), len(circuit.pairs)), np.int64),
+        HIDDEN: on_trains(circuit, np.stack(drawn)),
+    }
     if hidden.recurrent:
         n, spread = len(circuit.network[RECURRENT]), hidden.recurrent_spread
         codes = np.stack([rng.integers(-spread, spread + 1, n) for rng in generators]) - hidden.recurrent_inhibition
-        recurrent[RECURRENT] = np.clip(codes, -most, most)
-    return (
-        recurrent
-        | {
-            TRAINED: np.zeros((len(generators), len(circuit.pairs)), np.int64),
-            HIDDEN: on_trains(circuit, np.stack(drawn)),
-        }
-        | (feedback_words(circuit, signs) if circuit.feedback_on_die else {})
-    )
+        first[RECURRENT] = np.clip(codes, -most, most)
+    if circuit.feedback_on_die:
+        first |= feedback_words(circuit, np.tile(feedback_signs(hidden, circuit.n_units), (len(generators), 1, 1)))
+    return first
 
 
 def on_trains(circuit, codes: np.ndarray) -> np.ndarray:

@@ -195,29 +195,25 @@ class HostLearner:
 
     def _products(self, window: Window, events: Events) -> dict[str, np.ndarray]:
         """What a synapse would have seen between any two neurons, (run, receiver, sender) by projection [pC]."""
-        circuit = self.session.circuit
-        by_input = self._seen_by(events, circuit.n_inputs, window)
+        session, circuit = self.session, self.session.circuit
+        controllers = _spikes_of(window, session.controllers)
+        by_input = self._seen_by(events, circuit.n_inputs, controllers)
         if not circuit.has_hidden:
             return {TRAINED: by_input}
-        spikes, fired = _spikes_of(window, self.session.emulator.mapped.neuron_slice("hidden"), self.session.n_runs)
+        hidden = np.arange(session.emulator.mapped.n_neurons)[session.emulator.mapped.neuron_slice("hidden")]
         return {
-            TRAINED: self._seen_by(spikes, fired.shape[1], window),
-            HIDDEN: self._hidden_products(by_input) * (fired > 0)[:, :, None],
+            TRAINED: self._seen_by(_spikes_of(window, hidden), len(hidden), controllers),
+            HIDDEN: self._hidden_products(by_input) * (window.count[:, hidden] > 0)[:, :, None],
         }
 
-    def _seen_by(self, events: Events, n_senders: int, window: Window) -> np.ndarray:
+    def _seen_by(self, events: Events, n_senders: int, controllers: Events) -> np.ndarray:
         """Feedback of each output neuron at the spikes of each sender, (run, output neuron, sender)."""
-        mapped, n_runs = self.session.emulator.mapped, self.session.n_runs
-        positive, negative = mapped.neuron_slice("positive"), mapped.neuron_slice("negative")
-        is_positive = (window.neuron >= positive.start) & (window.neuron < positive.stop)
-        is_negative = (window.neuron >= negative.start) & (window.neuron < negative.stop)
-        kept = is_positive | is_negative
-        unit = np.where(is_positive, window.neuron - positive.start, window.neuron - negative.start)[kept]
-        offset = np.concatenate([[0], np.cumsum(np.bincount(window.run[kept], minlength=n_runs))])
-        out = np.zeros((n_runs, self.session.circuit.n_outputs, n_senders))
+        n = self.session.circuit.n_outputs
+        sign = np.where(controllers.source < n, 1.0, -1.0)  # positive controllers come first
+        out = np.zeros((self.session.n_runs, n, n_senders))
         feedback_products(
             events.offset, events.step, events.source, n_senders,
-            offset, window.step[kept], unit, np.where(is_positive, 1.0, -1.0)[kept], self._tau, out,
+            controllers.offset, controllers.step, controllers.source % n, sign, self._tau, out,
         )  # fmt: skip
         return out * self._sampled
 
@@ -286,9 +282,12 @@ class HostLearner:
         self.shadow = {name: circuit.weight_table(np.asarray(weights[name], float), name) for name in self.shadow}
 
 
-def _spikes_of(window: Window, part: slice, n_runs: int) -> tuple[Events, np.ndarray]:
-    """Spikes of some neurons as events of as many sources, and how often each fired, (run, neuron)."""
-    kept = (window.neuron >= part.start) & (window.neuron < part.stop)
-    run, neuron = window.run[kept], window.neuron[kept] - part.start
-    offset = np.concatenate([[0], np.cumsum(np.bincount(run, minlength=n_runs))])
-    return Events(offset, window.step[kept], neuron), window.count[:, part]
+def _spikes_of(window: Window, neurons: np.ndarray) -> Events:
+    """Spikes of some neurons as events of as many sources, in their order."""
+    n_runs, n_neurons = window.count.shape
+    place = np.full(n_neurons, -1)
+    place[neurons] = np.arange(len(neurons))
+    source = place[window.neuron]
+    kept = source >= 0
+    offset = np.concatenate([[0], np.cumsum(np.bincount(window.run[kept], minlength=n_runs))])
+    return Events(offset, window.step[kept], source[kept])

@@ -75,10 +75,8 @@ _LONG = replace(_BRIGHT, margin=8, settle=0.06, decide=0.2, gap=0.02)
 _LEAST = (Budget(2400, 8, 100, 1, 2, ((0.4, 0.3), (0.7, 0.1))), replace(_LONG, margin=0, decide=0.12))
 DEEP = {
     "digits": (_DEEPER, _BRIGHT),
-    "mnist": (
-        _DEEPER,
-        replace(_BRIGHT, decide=0.3, margin=40),
-    ),  # counts of hidden spikes scatter less in a longer window
+    # counts of hidden spikes scatter less in a longer window
+    "mnist": (_DEEPER, replace(_BRIGHT, decide=0.3, margin=40)),
     "delayed-cue": USUAL["delayed-cue"],
 }
 # Where a source has few of a neuron's 62 free words, its weight is held to that share: 1 of 62 sources, 2 of 31. So few
@@ -359,8 +357,7 @@ def usual_host(task: str, device: DeviceSpec | None = None, hidden: int = 0) -> 
 
 def usual_controller(task: str, where: str, device: DeviceSpec | None = None, hidden: int = 0) -> Controller:
     """Wiring recipe that a task is trained with at a place and on a device, unless told otherwise."""
-    recipes = CONTROLLERS.get(task)
-    usual = _QUIET["chip"] if hidden else recipes[where] if recipes else Controller()
+    usual = _QUIET["chip"] if hidden else CONTROLLERS.get(task, {}).get(where, Controller())
     if not _is_dynapse2(device):
         return usual
     # A word of its gate weighs twice as much: the generator has no smaller gain that it could tell from its neighbours.

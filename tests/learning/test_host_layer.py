@@ -11,7 +11,7 @@ from chipemu.learning.circuit import build_circuit
 from chipemu.learning.experiment import learn
 from chipemu.learning.feedback import host_feedback, mirrored_feedback, read_by_units
 from chipemu.learning.hidden import HIDDEN, MASK_UNITS, TRAINED, feedback_signs, first_weights
-from chipemu.learning.rules import HostLearner
+from chipemu.learning.rules import HostLearner, _spikes_of
 from chipemu.learning.session import Session
 from chipemu.learning.settings import Settings, hidden_layer, host_rule, place, usual, usual_controller, usual_host
 from chipemu.learning.train import Budget
@@ -66,7 +66,8 @@ def test_a_hidden_synapse_sees_what_feedback_would_bring_and_only_where_its_neur
     fired = spikes_of_hidden(learner, window) > 0
     assert 0 < fired.sum() < N
     read = read_by_units(circuit, {TRAINED: circuit.flat_weights(learner.shadow[TRAINED])})
-    of_units = learner._seen_by(events, circuit.n_inputs, window)[0].reshape(3, 10, -1).mean(1)
+    controllers = _spikes_of(window, learner.session.controllers)
+    of_units = learner._seen_by(events, circuit.n_inputs, controllers)[0].reshape(3, 10, -1).mean(1)
     expected = fired[:, None] * (mirrored_feedback(circuit.hidden, read)[0] @ of_units)
     assert np.abs(expected).max() > 0
     np.testing.assert_allclose(seen[HIDDEN][0], expected)
