@@ -114,7 +114,10 @@ def _start(folder, tmp_path, monkeypatch):
     waiting = tmp_path / "waiting"
     monkeypatch.setenv("WAITING", str(waiting))
     program = f"""
+        import signal
         import sys
+        # a shell may have had it ignored, as for what it starts in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         import test_study_workers as tests
         tests._run(tests.Path({str(folder)!r}), tests.wait_for_ever)
