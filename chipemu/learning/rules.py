@@ -82,6 +82,26 @@ def round_units(weights: np.ndarray, n_per_unit: int, rng: np.random.Generator) 
     return rounded.reshape(weights.shape)
 
 
+def round_trains(weights: np.ndarray, n_trains: int) -> np.ndarray:
+    """Round to whole words; of a source that several trains carry, so that their sum is off by at most half a word.
+
+    Steps of less than half a word of a train are not lost: the trains of a source are rounded one after the other.
+    Nothing is drawn, so that what does not learn stays as it is.
+
+    Parameters
+    ----------
+    weights : (..., train), trains of a source side by side
+    n_trains : trains of a source
+
+    Examples
+    --------
+    >>> round_trains(np.full(4, 1.3), 4).tolist(), round_trains(np.full(4, 1.3), 1).tolist()
+    ([1.0, 1.0, 1.0, 2.0], [1.0, 1.0, 1.0, 1.0])
+    """
+    place = np.arange(weights.shape[-1]) % n_trains
+    return np.rint(weights + (place + 0.5) / n_trains - 0.5)
+
+
 class ChipLearner:
     """Plastic synapses learn by themselves; the host only raises the line."""
 
@@ -149,7 +169,7 @@ class HostLearner:
 
     Reads spikes and design values only: the feedback current is estimated from controller spikes.  What controllers
     would bring to a hidden neuron that they do not reach is the mean over each unit, by the feedback that follows the
-    shadow; hidden weights are rounded to the nearest whole ones, so that features stay the same between updates.
+    shadow; hidden weights are rounded without chance, so that features stay the same between updates.
 
     Parameters
     ----------
@@ -249,16 +269,19 @@ class HostLearner:
             for name, shadow in self.shadow.items():
                 table = shadow[run]
                 if emulator.mapped.device.weights != "float":
-                    table = self._round(table, session.rng[run]) if name == TRAINED else np.rint(table)
+                    table = self._round(table, session.rng[run], name)
                 weights[name][run] = session.circuit.flat_weights(table, name)
         emulator.upload(weights, policy=self.rule.policy)
         emulator.ledger += Ledger(host_operations=taught.astype(np.int64))
         silent = np.zeros((session.n_runs, session.circuit.n_inputs))
         session.play(silent, None, np.zeros(session.n_runs, bool), self.rule.upload, active=taught)
 
-    def _round(self, table: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _round(self, table: np.ndarray, rng: np.random.Generator, name: str) -> np.ndarray:
+        circuit = self.session.circuit
+        if name != TRAINED:
+            return round_trains(table, circuit.n_trains)
         if self.rule.rounding == "balanced":
-            return round_units(table, self.session.circuit.n_per_unit, rng)
+            return round_units(table, circuit.n_per_unit, rng)
         return np.floor(table + rng.random(table.shape))
 
     def store(self) -> TrainedImage:

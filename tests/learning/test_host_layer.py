@@ -11,7 +11,7 @@ from chipemu.learning.circuit import build_circuit
 from chipemu.learning.experiment import learn
 from chipemu.learning.feedback import host_feedback, mirrored_feedback, read_by_units
 from chipemu.learning.hidden import HIDDEN, MASK_UNITS, TRAINED, feedback_signs, first_weights
-from chipemu.learning.rules import HostLearner, _spikes_of
+from chipemu.learning.rules import HostLearner, _spikes_of, round_trains
 from chipemu.learning.session import Session
 from chipemu.learning.settings import Settings, hidden_layer, host_rule, place, usual, usual_controller, usual_host
 from chipemu.learning.train import Budget
@@ -81,7 +81,7 @@ def test_an_output_synapse_sees_its_hidden_neurons_spikes():
     assert np.abs(seen[TRAINED][0][:, fired == fired.max()]).max() > 0
 
 
-def test_the_shadow_is_rounded_to_the_nearest_in_the_hidden_layer_and_frozen_weights_stay():
+def test_the_shadow_is_rounded_over_trains_in_the_hidden_layer_and_frozen_weights_stay():
     for frozen in (False, True):
         rule = replace(usual_host("yinyang", None, N), hidden=1.0)
         learner, task = make_learner(replace(BASE, host=rule, freeze_hidden=frozen))
@@ -89,9 +89,9 @@ def test_the_shadow_is_rounded_to_the_nearest_in_the_hidden_layer_and_frozen_wei
         for presentation in range(3):
             learner._update(teach(learner, task, presentation)[-1], np.ones(1, bool))
         after = learner.session.emulator.weights()
-        np.testing.assert_array_equal(
-            after[HIDDEN], learner.session.circuit.flat_weights(np.rint(learner.shadow[HIDDEN]), HIDDEN)
-        )
+        circuit = learner.session.circuit
+        rounded = circuit.flat_weights(round_trains(learner.shadow[HIDDEN], circuit.n_trains), HIDDEN)
+        np.testing.assert_array_equal(after[HIDDEN], rounded)
         assert (after[HIDDEN] != before).any() == (not frozen)
         assert np.abs(learner.shadow[TRAINED]).max() > 0
 

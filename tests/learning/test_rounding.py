@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from chipemu.errors import InputError
 from chipemu.learning.experiment import learn
-from chipemu.learning.rules import HostRule, round_units
+from chipemu.learning.rules import HostRule, round_trains, round_units
 from chipemu.learning.settings import Settings
 
 K = 10
@@ -29,6 +29,13 @@ def test_the_sum_of_a_unit_is_off_by_less_than_a_word(weights, seed):
     rounded = round_units(weights, K, np.random.default_rng(seed))
     change = (rounded - weights).reshape(2, K, 3).sum(axis=1)
     assert (np.abs(change) < 1 + 1e-9).all()
+
+
+@given(st.integers(1, 12), st.floats(-7, 7, allow_nan=False))
+def test_trains_of_one_source_add_up_to_the_nearest_whole_number(n, weight):
+    rounded = round_trains(np.full((2, n), weight), n)
+    assert (np.abs(rounded - weight) < 1).all()
+    assert (np.abs(rounded.sum(-1) - n * weight) <= 0.5 + 1e-9).all()
 
 
 def test_another_rounding_is_refused():
