@@ -75,8 +75,8 @@ _LONG = replace(_BRIGHT, margin=8, settle=0.06, decide=0.2, gap=0.02)
 _LEAST = (Budget(2400, 8, 100, 1, 2, ((0.4, 0.3), (0.7, 0.1))), replace(_LONG, margin=0, decide=0.12))
 DEEP = {
     "digits": (_DEEPER, _BRIGHT),
-    # counts of hidden spikes scatter less in a longer window
-    "mnist": (_DEEPER, replace(_BRIGHT, decide=0.3, margin=40)),
+    # 3500 images are seen four times
+    "mnist": (replace(_DEEPER, presentations=15000), _BRIGHT),
     "delayed-cue": USUAL["delayed-cue"],
 }
 # Where a source has few of a neuron's 62 free words, its weight is held to that share: 1 of 62 sources, 2 of 31. So few
