@@ -95,7 +95,7 @@ _SE2_CHARGE = 0.625
 # Behind a hidden layer outputs read as many neurons as they have words, a word each, in units as fine as codes.
 _HIDDEN_HOST = HostRule(eta=1.0, forget=0.0, rounding="balanced", limit=MASK_UNITS, hidden=0.0625)
 # Few sources, each of many trains: their words weigh eight times as much, and as many steps move a neuron more.
-HIDDEN_HOST_RULES = {"yinyang": replace(_HIDDEN_HOST, eta=0.5, hidden=0.001)}
+HIDDEN_HOST_RULES = {"yinyang": replace(_HIDDEN_HOST, eta=0.2, hidden=0.01)}
 
 
 @dataclass(frozen=True)
