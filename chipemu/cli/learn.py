@@ -142,6 +142,10 @@ def learn(
         int | None, Option(min=3, max=2047, help="weight levels of a synapse, odd; by default those of device and task")
     ] = None,
     target_rate: Annotated[str | None, Option(metavar="R", help="asked of the right class, e.g. 40Hz")] = None,
+    answer: Annotated[
+        str | None,
+        Option(metavar="T", help="time for which an answer is counted, e.g. 0.6s; by default as in training"),
+    ] = None,
     eta: Annotated[float | None, Option(min=0.0, help="learning rate; by default usual for task and place")] = None,
     permute_labels: Annotated[bool, Option("--permute-labels", help="ablation: shuffled labels, must fail")] = False,
     start_from: Annotated[
@@ -255,7 +259,11 @@ def learn(
         numbers=(chips, noise_seeds),
         chip_seeds=tuple(chip_seed or ()),
         budget={"presentations": presentations, "checkpoints": checkpoints},
-        schedule={"gated": gate and gate is Gate.wrong, "target_rate": rate},
+        schedule={
+            "gated": gate and gate is Gate.wrong,
+            "target_rate": rate,
+            "answer": _quantity(answer, "s", "--answer"),
+        },
         weights=weights.value if weights else None,
     )
     _run(settings, out, {"learned": figure, "regions": regions}, as_json, started)

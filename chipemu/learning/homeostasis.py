@@ -44,7 +44,7 @@ def equalise_rates(session: Session, rate: float, rates: np.ndarray, generators:
     mean, spread = circuit.connected(HIDDEN)[:, ::trains] * sent.mean(0), sent.std(0)
     asked = (first * mean).sum(-1)
     step = np.sqrt(((first * spread) ** 2).sum(-1))  # how far presentations move the drive of this neuron
-    length = PRESENTATIONS * (session.schedule.settle + session.schedule.delay + session.schedule.decide)
+    length = PRESENTATIONS * (session.schedule.settle + session.schedule.delay + session.schedule.answered)
     for round_ in range(ROUNDS):
         order = np.stack([rng.choice(len(rates), PRESENTATIONS) for rng in generators])
         count = attend(session, rates, order, np.zeros_like(order), TEST).count[:, neurons]

@@ -6,6 +6,7 @@ import numpy as np
 
 from chipemu.errors import InputError
 from chipemu.kernels.lesson import CONTROLLED, TEACH, TEST, Lesson, room
+from chipemu.learning.schedule import Schedule
 from chipemu.learning.session import Session
 from chipemu.ledger import Ledger
 from chipemu.stimulus import steps
@@ -61,7 +62,7 @@ def attend(session: Session, rates: np.ndarray, order: np.ndarray, labels: np.nd
     return Attended(
         lesson.decision,
         schedule.settle + schedule.delay + lesson.latency.mean(1) * emulator.dt,
-        lesson.error / (n * session.circuit.n_units * k * schedule.decide),
+        lesson.error / (n * session.circuit.n_units * k * _second_part(schedule, mode)),
         lesson.passes,
         lesson.sent,
         count,
@@ -70,10 +71,14 @@ def attend(session: Session, rates: np.ndarray, order: np.ndarray, labels: np.nd
     )
 
 
+def _second_part(schedule: Schedule, mode: int) -> float:
+    return schedule.decide if mode == TEACH else schedule.answered
+
+
 def _lesson(session: Session, rates, order, labels, mode) -> Lesson:
     emulator, circuit, schedule = session.emulator, session.circuit, session.schedule
     dt, mapped = emulator.dt, emulator.mapped
-    parts = schedule.settle, schedule.decide, schedule.gap
+    parts = schedule.settle, _second_part(schedule, mode), schedule.gap
     noise = circuit.noise
     optional = [steps(part, dt) if part else 0 for part in (schedule.delay, noise.window)]
     lengths = np.array([steps(part, dt) for part in parts] + optional)

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from chipemu.errors import InputError
+
+LONGEST_ANSWER = 10.0  # s, hundred times what a decision takes
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -23,6 +27,13 @@ class Schedule:
     target_rate : rate asked of the unit of the right class [Hz]
     other_rate : rate asked of the other units [Hz]
     gate_rate : rate of the source that silences the controllers [Hz]
+    answer : length for which a trained die is watched instead of ``decide``, at validation and test: a longer count
+        scatters less, and takes more spikes, energy and time; 0 is as long as ``decide``
+
+    Raises
+    ------
+    InputError
+        If the answer takes longer than ``LONGEST_ANSWER``, or less than no time.
     """
 
     settle: float = 0.08
@@ -35,6 +46,19 @@ class Schedule:
     target_rate: float = 40.0
     other_rate: float = 0.0
     gate_rate: float = 200.0
+    answer: float = 0.0
+
+    def __post_init__(self):
+        if not 0 <= self.answer <= LONGEST_ANSWER:
+            raise InputError(
+                f"an answer is counted for {self.answer:g} s; allowed 0 (as long as in training) to "
+                f"{LONGEST_ANSWER:g} s, e.g. 0.5 s"
+            )
+
+    @property
+    def answered(self) -> float:
+        """Length of the second part where nothing learns [s]."""
+        return self.answer or self.decide
 
     @property
     def length(self) -> float:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from chipemu import Emulator, load_device, map_network, sample_chip
+from chipemu.errors import InputError
 from chipemu.learning.circuit import Controller, build_circuit
 from chipemu.learning.experiment import learn
-from chipemu.learning.lesson import CONTROLLED, TEST, attend
+from chipemu.learning.lesson import CONTROLLED, TEACH, TEST, attend
 from chipemu.learning.schedule import Schedule
 from chipemu.learning.session import Session
 from chipemu.learning.settings import Settings
@@ -46,6 +47,28 @@ def test_a_delay_lengthens_a_presentation_and_nothing_else(delay):
     assert session.emulator.step[0] * 5e-4 == pytest.approx(3 * replace(SHORT, delay=delay).length)
     assert session.window[0] == 3 * (4 if delay else 3)
     assert found.latency[0] >= SHORT.settle + delay
+
+
+def test_a_longer_answer_counts_longer_and_leaves_lessons_alone():
+    for mode, length in ((TEST, 0.3), (CONTROLLED, 0.3), (TEACH, 0.1)):
+        session, found = attended(TASK.phases["train"][:1], mode, answer=0.3, margin=-1)
+        passes = 1 + (mode != TEST and found.passes[0] > 0)
+        pass_ = SHORT.settle + SHORT.delay + length
+        assert session.emulator.step[0] * 5e-4 in (
+            pytest.approx(pass_ + SHORT.gap),
+            pytest.approx(passes * pass_ + SHORT.gap),
+        )
+
+
+@pytest.mark.parametrize("answer", [-0.1, 11.0, np.nan])
+def test_an_answer_of_an_impossible_length_is_refused(answer):
+    with pytest.raises(InputError, match="allowed 0 .* to 10 s"):
+        Schedule(answer=answer)
+
+
+def test_the_error_of_a_longer_answer_is_a_rate():
+    short, long = (attended(TASK.phases["train"][:6], CONTROLLED, answer=answer)[1] for answer in (0.0, 0.5))
+    assert long.error[0] == pytest.approx(short.error[0], rel=0.3)
 
 
 def test_equal_phases_are_one():
