@@ -144,7 +144,7 @@ def learn(
     target_rate: Annotated[str | None, Option(metavar="R", help="asked of the right class, e.g. 40Hz")] = None,
     answer: Annotated[
         str | None,
-        Option(metavar="T", help="time for which an answer is counted, e.g. 0.6s; by default as in training"),
+        Option(metavar="T", help="answers are counted for this long, e.g. 0.6s; by default as in training"),
     ] = None,
     eta: Annotated[float | None, Option(min=0.0, help="learning rate; by default usual for task and place")] = None,
     permute_labels: Annotated[bool, Option("--permute-labels", help="ablation: shuffled labels, must fail")] = False,
