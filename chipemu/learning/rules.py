@@ -99,7 +99,7 @@ def round_trains(weights: np.ndarray, n_trains: int) -> np.ndarray:
     ([1.0, 1.0, 1.0, 2.0], [1.0, 1.0, 1.0, 1.0])
     """
     place = np.arange(weights.shape[-1]) % n_trains
-    return np.rint(weights + (place + 0.5) / n_trains - 0.5)
+    return np.rint(weights + ((place + 0.5) / n_trains - 0.5))
 
 
 class ChipLearner:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from chipemu.errors import InputError
 
-LONGEST_ANSWER = 10.0  # s, hundred times what a decision takes
+LONGEST_ANSWER = 10.0  # s, assumed: far beyond where counts still scatter
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,9 @@ class Schedule:
     target_rate : rate asked of the unit of the right class [Hz]
     other_rate : rate asked of the other units [Hz]
     gate_rate : rate of the source that silences the controllers [Hz]
-    answer : length for which a trained die is watched instead of ``decide``, at validation and test: a longer count
-        scatters less, and takes more spikes, energy and time; 0 is as long as ``decide``
+    answer : length for which a trained die is watched instead of ``decide``, at validation and test, and while
+        hidden rates are equalised: a longer count scatters less, and takes more spikes, energy and time; 0 is as long
+        as ``decide``
 
     Raises
     ------

@@ -38,6 +38,11 @@ def test_trains_of_one_source_add_up_to_the_nearest_whole_number(n, weight):
     assert (np.abs(rounded.sum(-1) - n * weight) <= 0.5 + 1e-9).all()
 
 
+def test_a_source_of_one_train_is_rounded_to_the_nearest():
+    weights = np.random.default_rng(0).uniform(-15, 15, (3, 50))
+    np.testing.assert_array_equal(round_trains(weights, 1), np.rint(weights))
+
+
 def test_another_rounding_is_refused():
     with pytest.raises(InputError, match="'nearest'; allowed independent or balanced"):
         learn(Settings("binary", where="host", without=("calibration",), host=HostRule(rounding="nearest")))
