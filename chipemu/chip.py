@@ -202,6 +202,12 @@ class Chip:
         factor[dead if what == "pulse" else stuck] = 0.0
         return self._in_order(factor, dead, lambda: stuck)
 
+    def trace_factor(self, address: np.ndarray) -> np.ndarray:
+        """Factor of the fast and of the slow spike trace of some neurons, (n, 2)."""
+        first = self.device.chip.n_cam_words + 2 * self.device.plastic.n_words
+        sigma = self.device.traces.mismatch * self.applied.scale("mismatch_trace")
+        return self._per_slot(self._place(address), first, 2, sigma)
+
     @cached_property
     def dead_neurons(self) -> np.ndarray:
         """Neurons that never spike, (core, neuron) bool."""

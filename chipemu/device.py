@@ -25,6 +25,7 @@ from chipemu.device_parts import (
     Power,
     Routing,
     Structure,
+    Traces,
 )
 from chipemu.device_schema import DeviceFile, required_parameters
 from chipemu.device_text import device_text
@@ -88,8 +89,9 @@ class DeviceSpec:
         Register name to `Bias`.
     circuit : mapping
         Constant name to value.
-    mismatch, noise, plastic
-        What differs between dies, in time, and under learning; ``plastic`` is None without plastic synapses.
+    mismatch, noise, plastic, traces
+        What differs between dies, in time, and under learning; ``plastic`` is None without plastic synapses, and
+        ``traces`` where these read no change of rates.
     temperature : Temperature or None
         How currents follow temperature; None if the device does not say: then U_T alone follows.
     drift : Drift or None
@@ -140,6 +142,7 @@ class DeviceSpec:
     trim: Trim | None
     transistors: Transistors | None
     plastic: Plastic | None
+    traces: Traces | None
     energy: Energy | None
     power: Power | None
     defects: DefectRates
@@ -261,6 +264,7 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
         trim=Trim(**_values(checked.trim)) if checked.trim else None,
         transistors=_transistors(checked.transistors),
         plastic=Plastic(**_values(checked.plastic)) if checked.plastic else None,
+        traces=Traces(**_values(checked.traces)) if checked.traces else None,
         energy=Energy(**_values(checked.energy)) if checked.energy else None,
         power=Power(**_values(checked.power)) if checked.power else None,
         defects=DefectRates(**_values(checked.defects)) if checked.defects else DefectRates(),

@@ -137,6 +137,18 @@ class Plastic:
 
 
 @dataclass(frozen=True)
+class Traces:
+    """Two low-passed copies of every neuron's spikes, of rate 1 for a constant rate: time constants [s].
+
+    Each has a gain of its own, whose lognormal spread is ``mismatch``.
+    """
+
+    fast: float
+    slow: float
+    mismatch: float
+
+
+@dataclass(frozen=True)
 class DefectRates:
     """Fractions of elements that are dead or stuck on a die.
 

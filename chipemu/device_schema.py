@@ -45,7 +45,14 @@ from chipemu.parameter_names import PARAMETERS, RECEPTOR_NAMES, SETTABLE, TRIMMA
 from chipemu.store_schema import StoreSection
 from chipemu.units import show
 
-SIGNALS = ("presynaptic_spike", "feedback_current", "learn_enable", "apical_current", "recent_activity")
+SIGNALS = (
+    "presynaptic_spike",
+    "feedback_current",
+    "learn_enable",
+    "apical_current",
+    "recent_activity",
+    "rate_change",
+)
 OPTIONAL_SECTIONS = ("bias_generator", "mismatch", "noise", "temperature", "drift")
 MOST_CORES = 4096  # a core has 12 bits in the address of a plastic synapse's draws
 DROPPABLE_SECTIONS = (*OPTIONAL_SECTIONS, "transistors", "defects")  # what a file may leave out of what it extends
@@ -178,6 +185,23 @@ class PlasticSection(Section):
     host_access: choice(True, False)
 
 
+class TracesSection(Section):
+    """A fast and a slow trace of each neuron's spikes: plastic synapses read their difference as change of its rate."""
+
+    fast: quantity("s", 1e-4, 10.0, '"20 ms"')
+    slow: quantity("s", 1e-4, 10.0, '"60 ms"')
+    mismatch: SIGMA_LN
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "TracesSection":
+        if self.fast.value >= self.slow.value:
+            raise ValueError(
+                f"fast: {show(self.fast.value, 's')} is not below slow, {show(self.slow.value, 's')}; allowed a fast "
+                "trace that is shorter"
+            )
+        return self
+
+
 class PowerSection(Section):
     """Power without events, the energy of a hop to the next chip, and the time that an event takes."""
 
@@ -226,6 +250,7 @@ class DeviceFile(Section):
     trim: TrimSection | None = None
     transistors: TransistorSection | None = None
     plastic: PlasticSection | None = None
+    traces: TracesSection | None = None
     energy: EnergySection | None = None
     latches: dict[Literal[tuple(LATCHES)], LatchEntry] = Field(default_factory=dict)
     homeostasis: HomeostasisSection | None = None
@@ -248,6 +273,10 @@ class DeviceFile(Section):
             faults.append("defects: a device with float weights has no words that could be dead; list it in `without`")
         if self.store is not None and self.plastic is None:
             faults.append("store keeps the weights of plastic synapses; allowed only beside the table plastic")
+        if (self.traces is not None) != ("rate_change" in self.signals):
+            faults.append("signals: 'rate_change' is the difference of the table traces; allowed both or neither")
+        if self.traces is not None and self.plastic is None:
+            faults.append("traces are read by plastic synapses; allowed only beside the table plastic")
         if faults:
             raise ValueError("\n".join(faults))
         return self

@@ -26,6 +26,7 @@ _HEADINGS = {
     "drift": "drift of biases with age",
     "trim": "trimming cells of every neuron",
     "plastic": "plastic synapses",
+    "traces": "spike traces of every neuron that plastic synapses read",
     "defects": "dead and stuck elements, fraction of all",
     "store": "what plastic synapses keep their weight in",
     "energy": "energy of an event's operations",

@@ -81,6 +81,7 @@ _VALUES: dict[str, Callable[[DeviceSpec], list[float]]] = {
     "mismatch_outliers": _outliers,
     "mismatch_gradient": lambda device: [device.mismatch.structure.gradient],
     "mismatch_slot": lambda device: [device.mismatch.slot],
+    "mismatch_trace": lambda device: [device.traces.mismatch if device.traces else 0.0],
     "thermal_noise": lambda device: [device.noise.thermal_eta],
     "input_noise": lambda device: [device.noise.input_std],
     "flicker_noise": lambda device: [device.noise.flicker_K / device.noise.flicker_C_gate],

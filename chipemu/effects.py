@@ -31,6 +31,7 @@ _TABLE = (
     Effect("mismatch_between_cores", "sigma(ln)", ("core_factor",), "spread of every bias from core to core"),
     Effect("mismatch_between_dies", "sigma(ln)", ("core_factor",), "spread of every bias from die to die"),
     Effect("mismatch_slot", "sigma(ln)", ("slot_factor",), "spread of the pulse from CAM word to CAM word"),
+    Effect("mismatch_trace", "sigma(ln)", ("trace_factor",), "spread of the gain of every spike trace"),
     Effect(
         "thermal_noise",
         "sqrt(kT/C)",
@@ -77,6 +78,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "mismatch_between_cores",
         "mismatch_between_dies",
         "mismatch_slot",
+        "mismatch_trace",
     ),
     "noise": (
         "thermal_noise",

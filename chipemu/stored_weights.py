@@ -6,6 +6,7 @@ import numpy as np
 
 from chipemu.ledger import Ledger
 from chipemu.mapping import MappedNetwork
+from chipemu.plasticity import PlasticityRule
 from chipemu.power import event_energy, hop_energy
 from chipemu.units import PA
 from chipemu.weight_memory import TrainedImage, WeightMemory
@@ -69,6 +70,22 @@ class StoredWeights:
         current : adaptation current above the floor that tells so [A]; below 0 they step always
         """
         self._memory.require_activity(name, current * PA)
+
+    def set_rule(self, name: str, rule: PlasticityRule) -> None:
+        """Let the plastic synapses of a projection learn by a rule.
+
+        Parameters
+        ----------
+        name : of the projection
+        rule : its table of terms; by itself a projection learns by the feedback current alone
+
+        Raises
+        ------
+        InputError
+            If the device does not offer a signal that the rule reads.
+        """
+        rule.check(self.mapped.device)
+        self._memory.set_terms(name, rule.coefficients())
 
     def plastic_synapses(self, name: str) -> np.ndarray:
         """Plastic synapses of a projection as the kernel numbers them; see `chipemu.kernels.lesson`."""

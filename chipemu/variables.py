@@ -103,6 +103,13 @@ _RESULTS = (
     Variable("validation_history", (*_RUN, "checkpoint"), "1", "real", "fraction right on validation at a checkpoint"),
     Variable("charge_history", (*_RUN, "checkpoint"), "C", "real", "feedback charge of a training presentation"),
     Variable(
+        "noise_charge_history",
+        (*_RUN, "checkpoint"),
+        "C",
+        "real",
+        "what of it answered noise; 0 without learned feedback",
+    ),
+    Variable(
         "control_history", (*_RUN, "checkpoint"), "C^2", "real", "1/2 |psi|^2 of a hidden neuron in a presentation"
     ),
     Variable("region", (*_RUN, "grid_y", "grid_x"), "1", "index", "class decided at a point of the plane; else -1"),

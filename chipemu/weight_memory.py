@@ -68,7 +68,7 @@ class WeightMemory:
         self._step, self._keys = step, keys
         self._mapped, self._n_runs = mapped, len(chips) * n_seeds
         self.wiring, self.edge = build_wiring(mapped, lanes)
-        self.plastic, self._plastic_edge = build_plastic(mapped, lanes, chips, n_seeds, dtype)
+        self.plastic, self._plastic_edge = build_plastic(mapped, lanes, chips, n_seeds, dt, dtype)
         self.cells = build_store(mapped.device, chips, n_seeds, len(self._plastic_edge), dt, dtype)
         self.amplitude = np.zeros((self._n_runs, len(self.edge)), dtype)
         self._factor = np.repeat(np.stack([chip.slot_factor(mapped.address) for chip in chips]), n_seeds, 0)
@@ -309,6 +309,10 @@ class WeightMemory:
         for name, factor in eta.items():
             chosen = self.synapses(name)
             self.plastic.rate[:, chosen] = self._step_rate[:, chosen] * factor
+
+    def set_terms(self, name: str, terms: Sequence[float]) -> None:
+        """Let a projection's synapses learn by these coefficients of the local signals, see `chipemu.plasticity`."""
+        self.plastic.terms[self.synapses(name)] = terms
 
     def require_activity(self, name: str, current: float) -> None:
         """Let a projection's synapses step only while the adaptation current is above the floor by this [pA]."""

@@ -10,7 +10,7 @@ from chipemu.device import DeviceSpec
 from chipemu.kernels.dendrite import REGULATED, SENSED, SHAPED
 from chipemu.kernels.die import Wiring
 from chipemu.kernels.layout import BLOCK, LANES, N_FIELDS, PULSES
-from chipemu.kernels.plastic import Plastic
+from chipemu.kernels.plastic import Plastic, Traces
 from chipemu.mapping import MappedNetwork
 from chipemu.mapping.latches import DENDRITES, neuron_latches
 from chipemu.network import Population
@@ -122,7 +122,7 @@ def build_wiring(mapped: MappedNetwork, lanes: Lanes) -> tuple[Wiring, np.ndarra
 
 
 def build_plastic(
-    mapped: MappedNetwork, lanes: Lanes, chips: Sequence[Chip], n_seeds: int, dtype: type
+    mapped: MappedNetwork, lanes: Lanes, chips: Sequence[Chip], n_seeds: int, dt: float, dtype: type
 ) -> tuple[Plastic, np.ndarray]:
     """Plastic synapses of every run with zero codes, and the (positive) edge behind each.
 
@@ -153,17 +153,36 @@ def build_plastic(
         first=first,
         last=last,
         lane=lanes.base(post),
+        neuron=lanes.lane[post].astype(np.int64),
         target=lanes.pulse(post),
         address=(place[:, 0] << 20) | (place[:, 1] << 8) | slot.astype(np.uint32),
         code=np.zeros((n_runs, len(edge)), np.int32),
         word=word,
         rate=rate,
+        terms=np.tile([1.0, 0.0, 0.0], (len(edge), 1)),
         active=np.full(len(edge), -1.0),
         learn=np.zeros(n_runs, np.uint8),
         rule=rule,
         floor=np.zeros(n_runs),
         writes=np.zeros(n_runs, np.int64),
+        traces=_build_traces(mapped, lanes, chips, n_seeds, dt),
     ), edge
+
+
+def _build_traces(mapped: MappedNetwork, lanes: Lanes, chips: Sequence[Chip], n_seeds: int, dt: float) -> Traces:
+    """Traces of every run at rest, on a device whose synapses read any."""
+    spec = mapped.device.traces
+    n_runs, n = len(chips) * n_seeds, 0 if spec is None else lanes.n_lanes
+    jump = np.zeros((n_runs, n, 2))
+    if spec is None:
+        loss = np.ones(2)
+    else:
+        tau = np.array([spec.fast, spec.slow])
+        loss = dt / tau
+        factor = np.repeat(np.stack([chip.trace_factor(mapped.address) for chip in chips]), n_seeds, 0)
+        # events see the spikes of earlier steps: with this, not 1/tau, what they see of a steady rate is that rate
+        jump[:, lanes.lane] = factor * np.expm1(loss) / dt
+    return Traces(np.zeros((n_runs, n, 2)), np.zeros((n_runs, n), np.int64), jump, loss)
 
 
 def _rank(group: np.ndarray) -> np.ndarray:

@@ -45,6 +45,7 @@ DC = 'IF_DC_P           = { current = "0 pA"'
 
 PCM = library.find("devices", "memristive")[1]
 CAPACITOR = library.find("devices", "bistable")[1]
+TRACES = library.find("devices", "dynapse1-extended")[1]
 
 
 def stored(name: str, text: str, old: str, new: str, *names: str) -> Case:
@@ -52,6 +53,15 @@ def stored(name: str, text: str, old: str, new: str, *names: str) -> Case:
 
 
 CASES = [
+    stored("traces-turned", TRACES, '"30 ms"', '"180 ms"', "fast: 180 ms is not below slow, 150 ms"),
+    stored("traces-unread", TRACES, ', "rate_change"]', "]", "signals: 'rate_change'", "both or neither"),
+    stored(
+        "traces-no-synapse",
+        TRACES,
+        'extends = "dynapse1-plastic"',
+        'extends = "dynapse1"',
+        "traces are read by plastic",
+    ),
     stored("two-kinds", PCM, "[store.pcm]", "[store.capacitor]\n[store.pcm]", "store.capacitor.C: missing"),
     stored("unknown-kind", PCM, "[store.pcm]", "[store.pcn]", "store.pcn: unknown key; nearest: pcm"),
     stored("short-list", PCM, ', "-1.1731 uS"]', "]", "store.pcm.programming", "a list of 3"),

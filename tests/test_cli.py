@@ -201,6 +201,12 @@ def test_broken_study_file_is_exit_code_2(old, new, texts, chipemu, toml_file):
         ("learn binary --scale mismatch=-1", ("mismatch", "0 to 100")),
         ("learn binary --scale mismatch=nan", ("mismatch", "0 to 100")),
         ("learn binary --scale mismatch=1,mismatch=2", ("given twice",)),
+        ("learn binary --rule outputs", ("--rule outputs", "outputs=differential-hebbian")),
+        ("learn binary --rule output=feedback", ("'output'", "outputs")),
+        ("learn binary --rule outputs=hebbian", ("'hebbian'", "differential-hebbian")),
+        ("learn binary --rule outputs=differential-hebbian", ("rate_change", "--device dynapse1-extended")),
+        ("learn binary --where host --rule outputs=feedback", ("plastic synapses", "dynapse1-plastic")),
+        ("learn binary --margin -1", ("--margin", "greater than or equal to 0")),
         ("learn binary --scale calibration=2", ("calibration", "on or off")),
         ("learn binary --where cloud", ("--where", "chip", "host")),
         ("learn binary --where chip --device dynapse1", ("dynapse1", "no plastic synapses", "at the host")),
@@ -294,8 +300,8 @@ def test_applied_says_what_a_device_does_not_have(chipemu):
         row["effect"]: row["size"]
         for row in json.loads(chipemu("show", "dynapse1", "--applied", "--json")[1])["effects"]
     }
-    of_stores = {"programming_noise", "read_noise", "conductance_drift", "weight_leak"}
-    assert {name for name, size in sizes.items() if size == "none"} == of_stores
+    of_others = {"programming_noise", "read_noise", "conductance_drift", "weight_leak", "mismatch_trace"}
+    assert {name for name, size in sizes.items() if size == "none"} == of_others
 
 
 @pytest.mark.parametrize(("device", "bias"), [("dynapse1", "IF_TAU1_N"), ("dynapse2", "SYAM_W0_P")])

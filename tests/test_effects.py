@@ -17,8 +17,9 @@ from chipemu.stimulus import EventList
 from chipemu.validation.testbench import set_dc, silence
 from chipemu.wiring import Lanes
 
-# calibration is a procedure on a finished die, tested with its own module; weight stores are in test_stores.py
-ELSEWHERE = ("calibration", "programming_noise", "read_noise", "conductance_drift", "weight_leak")
+# calibration is a procedure on a finished die, tested with its own module; weight stores are in test_stores.py,
+# traces in test_plasticity.py
+ELSEWHERE = ("calibration", "mismatch_trace", "programming_noise", "read_noise", "conductance_drift", "weight_leak")
 ON_THE_DIE = [name for name in EFFECTS if name not in ELSEWHERE]
 ARRAYS = {name for effect in ON_THE_DIE for name in EFFECTS[effect].changes}
 _ASKED = np.full(4, 20e-12), np.full(4, 298.15)  # current of a bias on each core, and where it is stated

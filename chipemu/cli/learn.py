@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chipemu.cli.given import factors, items, quantity, rules, switched_off
 from chipemu.cli.terminal import Json, check_output, note, print_json, progress
 from chipemu.errors import InputError
 
@@ -146,6 +147,16 @@ def learn(
         str | None,
         Option(metavar="T", help="answers are counted for this long, e.g. 0.6s; by default as in training"),
     ] = None,
+    margin: Annotated[
+        int | None,
+        Option(metavar="N", min=0, max=10_000, help="a right decision with a smaller lead teaches too [spikes]"),
+    ] = None,
+    rule: Annotated[
+        list[str] | None,
+        Option(
+            metavar="LAYER=RULE", help="of plastic synapses, e.g. outputs=differential-hebbian; by default feedback"
+        ),
+    ] = None,
     eta: Annotated[float | None, Option(min=0.0, help="learning rate; by default usual for task and place")] = None,
     permute_labels: Annotated[bool, Option("--permute-labels", help="ablation: shuffled labels, must fail")] = False,
     start_from: Annotated[
@@ -219,29 +230,30 @@ def learn(
     check_output(regions, FORMATS)
     if eta is not None and not math.isfinite(eta):
         raise InputError(f"--eta {eta}: allowed 0 and above, finite")
-    rate = _quantity(target_rate, "Hz", "--target-rate")
+    rate = quantity(target_rate, "Hz", "--target-rate")
     settings = _settings(
         task=task,
         device=device,
         where=where.value if where else None,
         seed=seed,
-        without=_switched_off(_items(without), _items(only)),
-        scale=_factors(scale),
+        without=switched_off(items(without), items(only)),
+        scale=factors(scale),
         split=split.value,
-        temperature=_quantity(temperature, "K", "--temperature"),
+        temperature=quantity(temperature, "K", "--temperature"),
         leak_choice=leak_choice,
         core_times=core_times,
-        calibrate_at=_quantity(calibrate_at, "K", "--calibrate-at"),
+        calibrate_at=quantity(calibrate_at, "K", "--calibrate-at"),
         mismatch_model=mismatch_model.value,
         corner=corner.value,
-        age=_quantity(age, "s", "--age"),
+        age=quantity(age, "s", "--age"),
         compensate=compensate,
         eta=eta,
+        rules=rules(rule),
         permute_labels=permute_labels,
         inject=not no_inject,
         hidden=hidden,
         feedback=feedback.value if feedback else None,
-        hidden_rate=_quantity(hidden_rate, "Hz", "--hidden-rate"),
+        hidden_rate=quantity(hidden_rate, "Hz", "--hidden-rate"),
         least_control=least_control,
         target_propagation=target_propagation,
         freeze_hidden=freeze_hidden,
@@ -249,9 +261,9 @@ def learn(
         freeze_recurrent=freeze_recurrent,
         shuffle_feedback=shuffle_feedback,
         regions=_GRID if regions else 0,
-        latches=tuple(_items(latch)),
+        latches=tuple(items(latch)),
         repair=not no_repair,
-        silence_above=_quantity(silence_above, "Hz", "--silence-above"),
+        silence_above=quantity(silence_above, "Hz", "--silence-above"),
         mapping=mapping,
         levels=levels,
         start_from=start_from,
@@ -262,7 +274,8 @@ def learn(
         schedule={
             "gated": gate and gate is Gate.wrong,
             "target_rate": rate,
-            "answer": _quantity(answer, "s", "--answer"),
+            "margin": margin,
+            "answer": quantity(answer, "s", "--answer"),
         },
         weights=weights.value if weights else None,
     )
@@ -297,7 +310,7 @@ def _settings(*, numbers, chip_seeds, budget, schedule, weights, **chosen) -> Se
     from chipemu.learning.settings import Settings, usual
     from chipemu.seeds import CHIPS, NOISE, seeds
 
-    usual_budget, usual_schedule = usual(chosen["task"], chosen["hidden"], chosen["least_control"])
+    usual_budget, usual_schedule = usual(chosen["task"], chosen["hidden"], chosen["least_control"], chosen["rules"])
     return Settings(
         **chosen,
         chip_seeds=chip_seeds or seeds(chosen["seed"], numbers[0], CHIPS),
@@ -333,41 +346,3 @@ def _budget(usual: Budget, presentations: int | None, checkpoints: int | None) -
             f"--checkpoints {checkpoints} is more than --presentations {presentations}; allowed one a presentation"
         )
     return replace(usual, presentations=presentations, checkpoints=checkpoints)
-
-
-def _quantity(text: str | None, unit: str, option: str) -> float | None:
-    from chipemu.units import parse
-
-    if text is None:
-        return None
-    value = parse(text, unit, where=option)
-    if value < 0:
-        raise InputError(f"{option} {text}: allowed 0 {unit} and above")
-    return value
-
-
-def _items(texts: list[str] | None) -> list[str]:
-    """Words of a repeatable option whose values may be comma lists."""
-    return [item.strip() for text in texts or () for item in text.split(",") if item.strip()]
-
-
-def _switched_off(without: list[str], only: list[str]) -> tuple[str, ...]:
-    from chipemu.effects import all_but
-
-    return (*without, *all_but(only)) if only else tuple(without)
-
-
-def _factors(texts: list[str] | None) -> dict[str, float]:
-    factors: dict[str, float] = {}
-    for item in _items(texts):
-        name, equals, number = (part.strip() for part in item.partition("="))
-        try:
-            factor = float(number) if equals else None
-        except ValueError:
-            factor = None
-        if factor is None:
-            raise InputError(f"--scale {item}: expected EFFECT=FACTOR, e.g. mismatch=2")
-        if name in factors:
-            raise InputError(f"--scale {item}: {name} is given twice; allowed once")
-        factors[name] = factor
-    return factors

@@ -121,10 +121,9 @@ def _published_power(task: str) -> float | None:
 
 def _presentation(settings: Settings) -> float:
     """Length of a presentation with the gap after it [s]."""
-    from chipemu.learning.settings import usual
+    from chipemu.learning.settings import usual_length
 
-    usual_schedule = usual(settings.task, settings.hidden, settings.least_control)[1]
-    return (settings.schedule or usual_schedule).length
+    return usual_length(settings)[1].length
 
 
 def _worst(result: xr.Dataset) -> dict | None:

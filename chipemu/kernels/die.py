@@ -17,7 +17,7 @@ from chipemu.kernels.dendrite import DENDRITES, REGULATED, SENSED, SHAPED, charg
 from chipemu.kernels.depression import strength
 from chipemu.kernels.jit import kernel, real
 from chipemu.kernels.layout import BLOCK, LANES, PULSES
-from chipemu.kernels.plastic import step_cell, step_code
+from chipemu.kernels.plastic import step_cell, step_code, trace_spike
 from chipemu.kernels.slow import move_slow
 from chipemu.kernels.store import CODE, read
 from chipemu.kernels.substep import BATCH, step_again
@@ -198,9 +198,12 @@ def _clear_spikes(X, team, parity):
 
 
 @kernel(inline=True)
-def _count_spikes(team, parity, count):
+def _count_spikes(team, parity, count, traces, run, step):
     for i in range(team.n_fired[team.index, parity, 0]):
-        count[team.fired[team.index, parity, i]] += 1
+        neuron = team.fired[team.index, parity, i]
+        count[neuron] += 1
+        if traces.rate.shape[1] > 0:
+            trace_spike(traces, run, neuron, step)
 
 
 @kernel(inline=True)
@@ -324,7 +327,7 @@ def run_die(
                     regulate(X, b * BLOCK, i0)
         parity = 1 - (k & 1)
         list_fired(X, pending, team, parity)
-        _count_spikes(team, parity, spikes.count[run])
+        _count_spikes(team, parity, spikes.count[run], plastic.traces, run, step)
         meet(team, k + 2)
         n_fired = merge_fired(team, parity, room.fired, room.fraction)
         if team.index == 0:

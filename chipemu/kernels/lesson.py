@@ -45,6 +45,7 @@ class Lesson(NamedTuple):
     gate: float  # rate that holds the controllers silent [spikes per step]
     disturbed: int  # neurons that noise raises or lowers
     noise: float  # ... by events of this rate [spikes per step]
+    noise_every: int  # ... after each controlled pass, or each second, third, ... of the lesson alone
     input: np.ndarray  # (p, f, i) float64, rates [spikes per step] while settling, and from then on
     order: np.ndarray  # (r, m) int64, which presentations
     label: np.ndarray  # (r, m) int64, unit that is right
@@ -96,7 +97,7 @@ def no_lesson(n_runs: int) -> Lesson:
     """A lesson of no presentations."""
     nothing, none = np.zeros((n_runs, 0), np.int64), np.zeros(0, np.int64)
     return Lesson(
-        TEST, False, 0, False, np.zeros(5, np.int64), np.zeros(2), 1, 0.0, 0, 0.0, np.zeros((0, 1, 0)), nothing,
+        TEST, False, 0, False, np.zeros(5, np.int64), np.zeros(2), 1, 0.0, 0, 0.0, 1, np.zeros((0, 1, 0)), nothing,
         nothing, none, none, none, np.zeros((n_runs, 2), np.uint64), np.zeros(n_runs, np.int64),
         **room(n_runs, 0, 0, 0, 0, 0, 0),
     )  # fmt: skip
@@ -360,7 +361,7 @@ def attend(
         elif not second and _judge(lesson, run, m, spikes):
             part, second = SETTLE, True
             lesson.passes[run] += 1
-        elif second and noisy < lesson.shaken.shape[2]:
+        elif second and noisy < lesson.shaken.shape[2] and (lesson.passes[run] - 1) % lesson.noise_every == 0:
             part = NOISE
         else:
             part = GAP

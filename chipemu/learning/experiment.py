@@ -1,7 +1,7 @@
 """One experiment from device file to accuracy: draw dies, calibrate, map, train, test with the feedback off."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -25,12 +25,13 @@ from chipemu.learning.session import Session
 from chipemu.learning.settings import (
     Settings,
     chip_eta,
+    chip_rules,
     hidden_layer,
     host_rule,
     output_latches,
     place,
-    usual,
     usual_controller,
+    usual_length,
 )
 from chipemu.learning.train import train
 from chipemu.learning.transfer import Transfer, check_transfer, transferred
@@ -97,6 +98,7 @@ def learn(settings: Settings, tick: Tick | None = None) -> xr.Dataset:
     _check_ageing(settings)
     check_plane(settings)
     check_transfer(settings, place(settings)[1])
+    chip_rules(settings)
     if host_rule(settings).weights == "tied" and place(settings)[1] == "chip":
         raise InputError(
             "tied weights need one shadow at the host; plastic synapses learn each on its own. Use --where host"
@@ -196,7 +198,7 @@ def _fold(laboratory: _Laboratory, task: Task, tick: Tick) -> xr.Dataset:
     if settings.start_from is not None:
         learner.restore(read_image(settings.start_from, task, session))
         handed = _test(session, task, settings.split, False, tick, "as handed over")
-    budget = settings.budget or usual(task.name, settings.hidden, settings.least_control)[0]
+    budget = usual_length(settings)[0]
     transfer, before = _transfer(session, learner, task, settings, budget.presentations > 0, tick)
     training = train(session, learner, task.phases, _labels(task, settings), budget, tick)
     _let_age(session.emulator, settings)
@@ -248,7 +250,9 @@ def _session(laboratory: _Laboratory, task: Task) -> Session:
     emulator.inject(settings.inject)
     if settings.silence_above is not None:
         silence_hot(emulator, settings.silence_above)
-    schedule = settings.schedule or usual(task.name, settings.hidden, settings.least_control)[1]
+    schedule = usual_length(settings)[1]
+    if laboratory.where == "chip" and any(rule.throughout for rule in chip_rules(settings).values()):
+        schedule = replace(schedule, learn_throughout=True)
     session = Session(emulator, laboratory.circuit, schedule, _seed_sequences(settings))
     if laboratory.circuit.has_hidden:
         _begin_hidden(session, settings, task)
@@ -297,7 +301,7 @@ def _labels(task: Task, settings: Settings) -> dict[str, np.ndarray]:
 
 def _learner(session: Session, where: str, settings: Settings) -> ChipLearner | HostLearner:
     if where == "chip":
-        return ChipLearner(session, chip_eta(settings))
+        return ChipLearner(session, chip_eta(settings), chip_rules(settings))
     return HostLearner(session, host_rule(settings), shuffle=settings.shuffle_feedback)
 
 

@@ -65,6 +65,8 @@ class Noise:
     windows : of a taught presentation
     memory : taught presentations after which what they told has faded to 1/e
     ridge : added to the variance of hidden neurons, as a part of its mean
+    rarer : (fraction of training, k): from there on only every k-th taught presentation ends in noise windows, because
+        what is left to learn of the feedback gets less, and answers to noise are control; before the first it is each
     """
 
     rate: float = 200.0
@@ -73,6 +75,17 @@ class Noise:
     windows: int = 4
     memory: float = 100.0
     ridge: float = 0.1
+    rarer: tuple[tuple[float, int], ...] = ()
+
+    def every(self, progress: float) -> int:
+        """Of how many taught presentations one ends in noise windows, when a fraction of training is done.
+
+        Examples
+        --------
+        >>> [Noise(rarer=((0.5, 4),)).every(progress) for progress in (0.0, 0.5, 0.9)]
+        [1, 4, 4]
+        """
+        return ([1] + [k for begin, k in self.rarer if begin <= progress])[-1]
 
 
 @dataclass(frozen=True)

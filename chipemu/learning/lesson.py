@@ -94,7 +94,7 @@ def _lesson(session: Session, rates, order, labels, mode) -> Lesson:
     summed = rates.sum(2).max(initial=0.0) + (n_sources - rates.shape[2]) * others
     return Lesson(
         mode, schedule.gated, schedule.margin, schedule.learn_throughout, lengths, target * dt, circuit.n_trains,
-        schedule.gate_rate * dt, circuit.disturbed, noise.rate * dt,
+        schedule.gate_rate * dt, circuit.disturbed, noise.rate * dt, session.noise_every,
         np.ascontiguousarray(rates * dt, float), np.ascontiguousarray(order, np.int64),
         np.ascontiguousarray(labels, np.int64), unit, session.shuffled, emulator.lane[session.watched],
         session.key, session.window,

@@ -156,9 +156,12 @@ def _hidden(settings: Settings, task: Task, session: Session, measured: Measured
         if p in measured.weights
     }
     read, q = read_by_units(circuit, measured.weights), held_feedback(circuit, measured.weights)
-    control = measured.training.control.reshape(*settings.shape, -1)
+    control, noise_charge = (
+        history.reshape(*settings.shape, -1) for history in (measured.training.control, measured.training.noise_charge)
+    )
     return {
         "control_history": ((*_RUN, "checkpoint"), control),
+        "noise_charge_history": ((*_RUN, "checkpoint"), noise_charge),
         "feedback_compliance": _runs([compliance(*run) for run in zip(read, q, strict=True)], settings),
         "accuracy_ann_hidden": ((), _float_accuracy(task, session)[settings.split]),
     } | tables

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chipemu.errors import InputError
+from chipemu.frozen_map import FrozenMap
 from chipemu.kernels.die import Events
 from chipemu.kernels.traces import feedback_products
 from chipemu.learning.circuit import TRAINED
@@ -19,13 +20,14 @@ from chipemu.learning.learned_feedback import LearnedFeedback
 from chipemu.learning.session import Session
 from chipemu.ledger import Ledger
 from chipemu.parameters import nominal_charge, nominal_decay
+from chipemu.plasticity import FEEDBACK_RULE, PlasticityRule
 from chipemu.recording import Window
 from chipemu.weight_memory import TrainedImage
 
 WEIGHTS = ("independent", "tied")
+_NO_RULES: Mapping[str, PlasticityRule] = FrozenMap({})
 ROUNDINGS = ("independent", "balanced")
 SAMPLE = 1e-3  # s, time for which an input spike samples the estimated feedback current
-SIGNALS = ("presynaptic_spike", "feedback_current", "learn_enable")
 
 
 @dataclass(frozen=True)
@@ -103,18 +105,21 @@ def round_trains(weights: np.ndarray, n_trains: int) -> np.ndarray:
 
 
 class ChipLearner:
-    """Plastic synapses learn by themselves; the host only raises the line."""
+    """Plastic synapses learn by themselves; the host only raises the line.
 
-    def __init__(self, session: Session, eta: float | Mapping[str, float]):
-        device = session.emulator.mapped.device
-        missing = [signal for signal in SIGNALS if signal not in device.signals]
-        if missing or device.plastic is None:
-            raise InputError(
-                f"learning on the chip reads the local signals {', '.join(SIGNALS)}; {device.name} ({device.path}) "
-                f"does not offer {', '.join(missing) or 'plastic synapses'}. Use --device dynapse1-plastic, or "
-                "--where host"
-            )
+    Parameters
+    ----------
+    session
+    eta : learning rate of every trained projection, or of each by name
+    rules : how each learns; one that is not named follows the feedback current
+    """
+
+    def __init__(
+        self, session: Session, eta: float | Mapping[str, float], rules: Mapping[str, PlasticityRule] = _NO_RULES
+    ):
         names = [p.name for p in session.circuit.trained]
+        for name in names:
+            session.emulator.set_rule(name, rules.get(name, FEEDBACK_RULE))
         self._eta = eta if isinstance(eta, Mapping) else dict.fromkeys(names, eta)
         self.session = session
         circuit = session.circuit

@@ -63,11 +63,13 @@ class Schedule:
 
     @property
     def length(self) -> float:
-        """Length of a presentation of one pass, with the gap after it [s].
+        """Length of a presentation to a trained die, with the gap after it [s].
 
         Examples
         --------
         >>> round(Schedule(settle=0.1, delay=0.1, decide=0.2, gap=0.05).length, 6)
         0.45
+        >>> round(Schedule(settle=0.1, decide=0.2, gap=0.05, answer=0.6).length, 6)
+        0.75
         """
-        return self.settle + self.delay + self.decide + self.gap
+        return self.settle + self.delay + self.answered + self.gap

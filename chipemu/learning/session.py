@@ -28,6 +28,7 @@ class Session:
     window : (run,) windows that a run has played in lessons
     shuffled : plastic synapses whose neurons' feedback gets a random sign at every taught pass (an ablation)
     watched : neurons whose spikes a lesson keeps for every presentation
+    noise_every : of how many taught presentations of a lesson one ends in noise windows, the first among them
     """
 
     def __init__(self, emulator: Emulator, circuit: Circuit, schedule: Schedule, seeds):
@@ -36,10 +37,11 @@ class Session:
         self.key = np.stack([seed.generate_state(2) for seed in seeds]).astype(np.uint64)
         self.window = np.zeros(emulator.n_runs, np.int64)
         self.shuffled = self.watched = np.zeros(0, np.int64)
+        self.noise_every = 1
         mapped = emulator.mapped
         self._outputs = mapped.neuron_slice("outputs")
         self._controllers = [mapped.neuron_slice("positive"), mapped.neuron_slice("negative")]
-        self._feedback_charge = self.feedback_charges(circuit.output_point)
+        self._charge_of_word = self.feedback_charges(circuit.output_point)
 
     def feedback_charges(self, point: str) -> list[float]:
         """Charge of one word of positive and of negative feedback at an operating point, by design values [C]."""
@@ -126,8 +128,12 @@ class Session:
     def account(self, count: np.ndarray) -> None:
         """Enter what the controllers did into the ledger, of spikes by (run, neuron)."""
         positive, negative = (count[:, part].sum(1, dtype=np.int64) for part in self._controllers)
-        charge = positive * self._feedback_charge[0] + negative * self._feedback_charge[1]
+        charge = self.feedback_charge(positive, negative)
         self.emulator.ledger += Ledger(controller_spikes=positive + negative, control_charge_C=charge)
+
+    def feedback_charge(self, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+        """Charge that spikes of positive and of negative controllers bring to the outputs, by design values [C]."""
+        return positive * self._charge_of_word[0] + negative * self._charge_of_word[1]
 
     def unit_counts(self, window: Window) -> np.ndarray:
         """Output spikes of every unit, (run, unit)."""

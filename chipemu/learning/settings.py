@@ -6,16 +6,20 @@ from dataclasses import dataclass, field, replace
 from chipemu.device import DeviceSpec, load_device
 from chipemu.device_file import content_hash
 from chipemu.errors import InputError, UnknownNameError
+from chipemu.frozen_map import FrozenMap
 from chipemu.learning.circuit import TRAINED, Controller
 from chipemu.learning.feedback import FEEDBACKS
 from chipemu.learning.hidden import APICAL, HIDDEN, MASK_UNITS, RECURRENT, Hidden
 from chipemu.learning.rules import HostRule
 from chipemu.learning.schedule import Schedule
 from chipemu.learning.train import Budget
+from chipemu.plasticity import FEEDBACK_RULE, PlasticityRule, plasticity_rule
 from chipemu.temperature import ROOM
 
 PLACES = ("chip", "host")
 TRANSFERS = ("snn", "snn-mismatch")
+RULED = ("outputs", "hidden")
+_NO_RULES: Mapping[str, PlasticityRule] = FrozenMap({})
 DEFAULT_DEVICE = {"chip": "dynapse1-plastic", "host": "dynapse1"}
 DEFAULT_ETA = 1.5  # of plastic synapses
 CHIP_ETA = {"digits": 6.0, "mnist": 6.0}  # where it is another: their words weigh a quarter, their feedback half
@@ -67,6 +71,9 @@ USUAL = {
     "mnist": (Budget(9000, 12, 250, 1, 4, _SLOWEST), _BRIGHT),
     "delayed-cue": (Budget(900, 6, 100, 1, 2, _SLOWER), _LATE),
 }
+# Synapses that read the change of rates need passes in which the slow trace settles.
+TRACED = {"yinyang": (Budget(1500, 15, 150, 1, 4, _SLOWER), replace(_BRIGHT, settle=0.1, decide=0.4, margin=8))}
+TRACED_ETA = 1.0
 # With a hidden layer outputs have as many plastic inputs as those of the larger tasks, so that they are wired likewise.
 # Mirrored feedback must keep up with them: it is rewritten at every checkpoint.
 _DEEPER = Budget(6000, 24, 100, 1, 4, ((0.33, 0.3), (0.66, 0.1), (0.83, 0.04)))
@@ -122,6 +129,8 @@ class Settings:
     budget, schedule : how training goes; None takes the usual ones of the task, see ``USUAL``
     controller : wiring recipe of the controllers; None takes the usual one of task and place
     eta : learning rate; None takes the usual one of task and place
+    rules : by layer, ``"outputs"`` or ``"hidden"``, how plastic synapses learn: a rule, or the name of one; a layer
+        that is not named learns by the feedback current
     host : numbers of the host's rule; None takes the usual ones of the task, see ``HOST_RULES``
     levels : weight levels of a trained synapse, an odd number from 3; None takes what the device's plastic synapses
         hold, or at a host the limit of ``host``
@@ -172,6 +181,7 @@ class Settings:
     schedule: Schedule | None = None
     controller: Controller | None = None
     eta: float | None = None
+    rules: Mapping[str, str | PlasticityRule] = field(default_factory=dict)
     host: HostRule | None = None
     levels: int | None = None
     permute_labels: bool = False
@@ -259,7 +269,46 @@ def chip_eta(settings: Settings) -> dict[str, float]:
     return etas
 
 
+def chip_rules(settings: Settings) -> dict[str, PlasticityRule]:
+    """Rule of the plastic synapses of every projection.
+
+    Raises
+    ------
+    UnknownNameError
+        If a layer or a rule does not exist.
+    InputError
+        If a rule is given where none acts, or for hidden neurons whose rate feedback does not move.
+    """
+    for name in settings.rules:
+        if name not in RULED:
+            raise UnknownNameError("layer", name, RULED)
+    if settings.rules and place(settings)[1] == "host":
+        raise InputError(
+            "a host learns by the feedback that it estimates; --rule is of plastic synapses: use --device "
+            "dynapse1-plastic, or dynapse1-extended"
+        )
+    rules = {name: plasticity_rule(settings.rules.get(name, FEEDBACK_RULE)) for name in RULED}
+    device, where = place(settings)
+    for rule in rules.values() if where == "chip" and device.plastic else ():
+        rule.check(device)
+    layer = hidden_layer(settings)
+    if layer is None:
+        if "hidden" in settings.rules:
+            raise InputError("a rule of hidden synapses needs some: give --hidden, e.g. 120")
+        return {TRAINED: rules["outputs"]}
+    if rules["hidden"].terms.get("rate_change") and not layer.injected:
+        raise InputError(
+            f"rule {rules['hidden'].name} learns from how feedback moves the rate of hidden neurons, and it moves "
+            "none: give --least-control, which injects it"
+        )
+    return {TRAINED: rules["outputs"], HIDDEN: rules["hidden"]} | (
+        {RECURRENT: rules["hidden"]} if layer.recurrent else {}
+    )
+
+
 def _usual_eta(settings: Settings) -> float:
+    if not settings.hidden and _is_traced(settings.rules):
+        return TRACED_ETA
     if not settings.hidden:
         return CHIP_ETA.get(settings.task, DEFAULT_ETA)
     return CONTROLLED_ETA if settings.least_control else HIDDEN_ETA.get(settings.task, DEFAULT_HIDDEN_ETA)
@@ -369,10 +418,28 @@ def _is_dynapse2(device: DeviceSpec | None) -> bool:
     return device is not None and "dynapse2" in device.lineage
 
 
-def usual(task: str, hidden: int = 0, least_control: bool = False) -> tuple[Budget, Schedule]:
+def usual(
+    task: str, hidden: int = 0, least_control: bool = False, rules: Mapping[str, str | PlasticityRule] = _NO_RULES
+) -> tuple[Budget, Schedule]:
     """Budget and schedule that a task is trained with, without or with hidden neurons, unless told otherwise."""
     if least_control:
-        return _LEAST
-    if hidden:
-        return DEEP.get(task, (_DEEPER, _LONG))
-    return USUAL.get(task, (Budget(), Schedule()))
+        budget, schedule = _LEAST
+    elif hidden:
+        budget, schedule = DEEP.get(task, (_DEEPER, _LONG))
+    else:
+        budget, schedule = USUAL.get(task, (Budget(), Schedule()))
+        if _is_traced(rules):
+            budget, schedule = TRACED.get(task, (budget, schedule))
+    if _is_traced(rules):
+        schedule = replace(schedule, settle=max(schedule.settle, 0.1), decide=max(schedule.decide, 0.4))
+    return budget, schedule
+
+
+def usual_length(settings: Settings) -> tuple[Budget, Schedule]:
+    """Budget and schedule of an experiment: those of its task, unless told otherwise."""
+    budget, schedule = usual(settings.task, settings.hidden, settings.least_control, settings.rules)
+    return settings.budget or budget, settings.schedule or schedule
+
+
+def _is_traced(rules: Mapping[str, str | PlasticityRule]) -> bool:
+    return any(plasticity_rule(rule).terms.get("rate_change") for rule in rules.values())

@@ -53,6 +53,7 @@ class Training:
     ----------
     history : (run, checkpoint) validation accuracy, feedback off
     charge : (run, checkpoint) feedback charge of a training presentation since the checkpoint before [C]
+    noise_charge : (run, checkpoint) what of it answered noise that feedback is learned from [C]
     control : (run, checkpoint) amount of control in the hidden layer in a presentation since then, see
         :func:`chipemu.learning.feedback.amount_of_control`; 0 without such a layer [C^2]
     seen : (checkpoint,) presentations before each checkpoint
@@ -63,6 +64,7 @@ class Training:
 
     history: np.ndarray
     charge: np.ndarray
+    noise_charge: np.ndarray
     control: np.ndarray
     seen: np.ndarray
     best: TrainedImage
@@ -91,18 +93,35 @@ class _Deck:
         return int(self._order[run][self._at[run] - 1])
 
 
-def train_stretch(session, learner, deck, rates, labels, n_presentations, tick=None) -> tuple[np.ndarray, np.ndarray]:
-    """Train every die for a number of presentations; returns how many each decided wrongly, and its hidden control."""
+@dataclass(frozen=True, eq=False)
+class _Stretch:
+    """What came of presentations, (run,) each: decided wrongly, hidden control [C^2], and answers to noise [C]."""
+
+    wrong: np.ndarray
+    control: np.ndarray
+    noise_charge: np.ndarray
+
+
+def train_stretch(session, learner, deck, rates, labels, n_presentations, tick=None) -> _Stretch:
+    """Train every die for a number of presentations."""
     if isinstance(learner, HostLearner):
         wrong = _train_at_host(session, learner, deck, rates, labels, n_presentations, tick)
-        return wrong, np.zeros(session.n_runs)
+        return _Stretch(wrong, *np.zeros((2, session.n_runs)))
     order = deck.deal(n_presentations)
     asked = np.take_along_axis(labels, order, axis=1)
     attended = attend(session, rates, order, asked, TEACH)
     if tick:
         tick(n_presentations)
     learner.observe(attended.shaken)
-    return (attended.decision != asked).sum(1), _hidden_control(session, attended.kept)
+    wrong = (attended.decision != asked).sum(1)
+    return _Stretch(wrong, _hidden_control(session, attended.kept), _noise_charge(session, attended.shaken))
+
+
+def _noise_charge(session: Session, shaken: np.ndarray) -> np.ndarray:
+    """Feedback charge in noise windows, (run,) [C], of watched spikes (run, presentation, window, neuron)."""
+    n = session.circuit.n_outputs
+    controllers = shaken[..., : 2 * n].sum((1, 2), dtype=np.int64)
+    return session.feedback_charge(controllers[:, :n].sum(1), controllers[:, n:].sum(1))
 
 
 def _hidden_control(session: Session, fired: np.ndarray) -> np.ndarray:
@@ -177,16 +196,20 @@ def train(session: Session, learner: ChipLearner | HostLearner, rates, labels, b
     deck = _Deck(session, len(rates["train"]))
     stretch = max(1, budget.presentations // budget.checkpoints)
     x, y = rates["validation"][: budget.validation], labels["validation"][:, : budget.validation]
-    history, charge, control = np.zeros((3, session.n_runs, budget.checkpoints))
+    history, charge, noise_charge, control = np.zeros((4, session.n_runs, budget.checkpoints))
     wrong = np.zeros(session.n_runs, np.int64)
     images = []
     for c in range(budget.checkpoints):
         ticked = _shifted(tick, c * stretch, budget.checkpoints * stretch)
-        learner.scale_eta(budget.eta_factor(c / budget.checkpoints))
+        progress = c / budget.checkpoints
+        learner.scale_eta(budget.eta_factor(progress))
+        session.noise_every = session.circuit.noise.every(progress)
         before = session.emulator.ledger.control_charge_C
-        missed, control[:, c] = train_stretch(session, learner, deck, rates["train"], labels["train"], stretch, ticked)
-        wrong += missed
+        done = train_stretch(session, learner, deck, rates["train"], labels["train"], stretch, ticked)
+        wrong += done.wrong
+        control[:, c] = done.control
         charge[:, c] = (session.emulator.ledger.control_charge_C - before) / stretch
+        noise_charge[:, c] = done.noise_charge / stretch
         history[:, c] = accuracy(session, x, y)
         images.append(learner.store())
         if isinstance(learner, ChipLearner):
@@ -196,7 +219,7 @@ def train(session: Session, learner: ChipLearner | HostLearner, rates, labels, b
         candidates.append(learner.mean(images[-budget.average :]))
     best, validation = _choose(session, learner, candidates, rates, labels)
     seen = stretch * (1 + np.arange(budget.checkpoints))
-    return Training(history, charge, control, seen, best, validation, wrong)
+    return Training(history, charge, noise_charge, control, seen, best, validation, wrong)
 
 
 def _as_it_is(session, learner, rates, labels) -> Training:
@@ -204,6 +227,7 @@ def _as_it_is(session, learner, rates, labels) -> Training:
     validation = accuracy(session, rates["validation"], labels["validation"])
     nothing = np.zeros((session.n_runs, 0))
     return Training(
+        nothing,
         nothing,
         nothing,
         nothing,

@@ -16,6 +16,7 @@ MEASUREMENTS: dict[str, tuple[str, ...]] = {
     "mismatch_between_cores": ("between cores and dies, distance from a lognormal",),
     "mismatch_between_dies": ("between cores and dies, distance from a lognormal",),
     "mismatch_slot": ("words, distance from a lognormal",),
+    "mismatch_trace": ("traces, distance from a lognormal",),
     "thermal_noise": ("thermal noise, charge over shot noise",),
     "input_noise": ("input noise, standard deviation",),
     "flicker_noise": ("flicker, density over K / (C_gate f)",),

@@ -74,6 +74,8 @@ def _measured(device: DeviceSpec, point: OperatingPoint) -> list[Check]:
     }
     if device.mismatch.slot > 0:
         got["words, distance from a lognormal"] = distance(_words(device, point), "norm")
+    if device.traces and device.traces.mismatch > 0:
+        got["traces, distance from a lognormal"] = distance(_traces(device, point), "norm")
     lines: dict[str, Target] = {line.check: line for line in targets("structure")}
     near = [
         line.compare(_neighbours(int(line.drive), device.mismatch.structure.correlation_length))
@@ -87,6 +89,13 @@ def _words(device: DeviceSpec, point: OperatingPoint) -> np.ndarray:
     neurons = np.stack(np.divmod(np.arange(0, device.chip.n_neurons_per_core, 16), device.chip.n_neurons_per_core), 1)
     chips = chips_with(device, point, range(40), ("mismatch_slot",))
     return np.log([chip.slot_factor(neurons) for chip in chips]).ravel() / device.mismatch.slot
+
+
+def _traces(device: DeviceSpec, point: OperatingPoint) -> np.ndarray:
+    """ln of the gain of both traces of every neuron of a core, in standard deviations."""
+    core = np.stack([np.zeros(device.chip.n_neurons_per_core, int), np.arange(device.chip.n_neurons_per_core)], 1)
+    chips = chips_with(device, point, range(40), ("mismatch_trace",))
+    return np.log([chip.trace_factor(core) for chip in chips]).ravel() / device.traces.mismatch
 
 
 def run(device: DeviceSpec) -> list[Check]:

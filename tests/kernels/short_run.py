@@ -12,6 +12,7 @@ from chipemu.emulator import Emulator
 from chipemu.kernels.random import fill_normals, fill_uniforms, philox
 from chipemu.mapping import map_network
 from chipemu.network import Network
+from chipemu.plasticity import DIFFERENTIAL_HEBBIAN
 from chipemu.stimulus import EventList, poisson, regular
 from chipemu.validation.se2 import POINT, bench_point
 from chipemu.validation.testbench import set_dc
@@ -20,7 +21,13 @@ DT, DURATION = 1e-4, 5e-3  # 50 steps
 RUNS = {"float64": (5e-6, 60), "float32": (10e-12, 12)}  # constant current [A], events: spiking, and without a spike
 
 
-STORES = {"memristive": "float64", "memristive-rram": "float32", "memristive-cmo": "float64", "bistable": "float64"}
+STORES = {
+    "memristive": "float64",
+    "memristive-rram": "float32",
+    "memristive-cmo": "float64",
+    "bistable": "float64",
+    "dynapse1-extended": "float64",
+}
 
 
 def small(device: DeviceSpec) -> DeviceSpec:
@@ -44,6 +51,8 @@ def emulator(precision: str, dc: float, name: str = "dynapse1-plastic") -> Emula
     point = load_point("mismatch-fit", device)
     point = dataclasses.replace(point, biases={**point.biases, "IF_RFR_N": 1.05e-9})  # 1 ms: ends within the run
     emulator = Emulator(dies, map_network(net, device), points={point.name: point}, precision=precision)
+    if device.traces is not None:
+        emulator.set_rule("weights", DIFFERENTIAL_HEBBIAN)
     emulator.upload({"weights": np.random.default_rng(0).integers(-15, 16 if dc > 1e-9 else 1, 64)})
     set_dc(emulator, [dc, dc])
     return emulator

@@ -52,14 +52,14 @@ def test_integers_and_random_words_are_equal(compiled, interpreted):
     exact = [
         name for name in compiled if name.split("_")[0] in ("count", "spikes", "codes", "philox", "regular", "poisson")
     ]
-    assert len(exact) == 15
+    assert len(exact) == 16
     for name in exact:
         assert np.array_equal(compiled[name], interpreted[name]), name
 
 
 def test_weights_of_every_store_agree(compiled, interpreted):
     names = [name for name in compiled if name.startswith("weights_")]
-    assert len(names) == 4
+    assert len(names) == 5
     for name in names:
         tolerance = 1e-12 if name.endswith("float64") else 1e-4
         np.testing.assert_allclose(compiled[name], interpreted[name], rtol=tolerance, atol=tolerance, err_msg=name)

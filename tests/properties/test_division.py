@@ -11,6 +11,7 @@ from chipemu.device import load_device, load_point
 from chipemu.emulator import Emulator
 from chipemu.mapping import map_network
 from chipemu.network import Network
+from chipemu.plasticity import DIFFERENTIAL_HEBBIAN
 from chipemu.stimulus import regular
 
 DT, DURATION = 1e-4, 0.06
@@ -53,6 +54,7 @@ def delayed_network(device):
 
 CASES = {
     "dynapse1-plastic": plastic_network,
+    "dynapse1-extended": plastic_network,
     "memristive": plastic_network,
     "bistable": plastic_network,
     "dynapse2": delayed_network,
@@ -66,6 +68,8 @@ def play(name, n_threads, monkeypatch, **options):
     net, points = CASES[name](device)
     emulator = Emulator([sample_chip(device, 3)], map_network(net, device), points=points, dt=DT)
     if device.plastic is not None:
+        if device.traces is not None:
+            emulator.set_rule("recurrent", DIFFERENTIAL_HEBBIAN)
         emulator.upload({"weights": np.arange(400) % 31 - 15, "recurrent": np.arange(100) % 7 - 3})
     events = regular(np.array([RATES]), DURATION, DT, phase=np.zeros((1, 4)))
     windows = [

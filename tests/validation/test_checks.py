@@ -217,7 +217,8 @@ def test_a_mask_that_lets_the_wrong_base_through_fails_the_check(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "device", ["dynapse1", "dynapse1-plastic", "ideal", "per-neuron", "dynapse2", "dynapse2-dense", *STORES]
+    "device",
+    ["dynapse1", "dynapse1-plastic", "dynapse1-extended", "ideal", "per-neuron", "dynapse2", "dynapse2-dense", *STORES],
 )
 def test_all_checks_pass_on_every_device(device):
     rows = run_checks(device)
