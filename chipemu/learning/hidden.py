@@ -75,15 +75,15 @@ class Noise:
     windows: int = 4
     memory: float = 100.0
     ridge: float = 0.1
-    rarer: tuple[tuple[float, int], ...] = ()
+    rarer: tuple[tuple[float, int], ...] = ((0.33, 4), (0.66, 8))
 
     def every(self, progress: float) -> int:
         """Of how many taught presentations one ends in noise windows, when a fraction of training is done.
 
         Examples
         --------
-        >>> [Noise(rarer=((0.5, 4),)).every(progress) for progress in (0.0, 0.5, 0.9)]
-        [1, 4, 4]
+        >>> [Noise().every(progress) for progress in (0.0, 0.5, 0.9)]
+        [1, 4, 8]
         """
         return ([1] + [k for begin, k in self.rarer if begin <= progress])[-1]
 

@@ -126,6 +126,16 @@ def test_synapses_do_not_learn_under_noise():
         np.testing.assert_array_equal(held, codes[1][name])
 
 
+def test_rarer_noise_follows_every_fourth_taught_presentation_and_the_first():
+    session, task = make_session()
+    ChipLearner(session, 0.0)
+    session.noise_every = 4
+    shaken = present(session, task, 9).shaken
+    assert np.flatnonzero(shaken[0].any((1, 2))).tolist() == [0, 4, 8]
+    every = 3 * LAYER.noise.windows * LAYER.noise.window * LAYER.noise.rate * LAYER.neurons
+    assert session.emulator.ledger.noise_events.item() == pytest.approx(every, rel=0.05)
+
+
 def test_what_is_older_fades():
     rng, hidden = np.random.default_rng(0), replace(LAYER, neurons=6, noise=Noise(memory=10.0))
     first, then = (rng.integers(-3, 4, (6, 2)) for _ in range(2))
@@ -153,8 +163,23 @@ def test_training_rewrites_learned_feedback_and_its_result_says_what_noise_cost(
     settings = Settings("yinyang", chip_seeds=(1,), without=("calibration",), hidden=16, budget=budget, eta=5.0)
     result = learn(replace(settings, feedback="learned", schedule=SCHEDULE))
     assert result["ledger_noise_events"].item() > 0
+    answered, charge = (result[f"{kind}charge_history"].values for kind in ("noise_", ""))
+    assert (answered > 0).all()
+    assert (answered < charge).all()
     assert 0 <= result["feedback_compliance"].item() <= 1
-    assert learn(replace(settings, schedule=SCHEDULE))["ledger_noise_events"].item() == 0
+    without = learn(replace(settings, schedule=SCHEDULE))
+    assert without["ledger_noise_events"].item() == 0
+    assert not without["noise_charge_history"].any()
+
+
+def test_training_makes_noise_rarer():
+    budget = Budget(presentations=16, checkpoints=2, validation=4, finalists=1)
+    settings = Settings("yinyang", chip_seeds=(1,), without=("calibration",), hidden=16, budget=budget, eta=5.0)
+    often, rarely = (
+        learn(replace(settings, feedback="learned", schedule=SCHEDULE, layer=replace(LAYER, noise=Noise(rarer=rarer))))
+        for rarer in ((), ((0.5, 4),))
+    )
+    assert rarely["ledger_noise_events"].item() == pytest.approx(10 / 16 * often["ledger_noise_events"].item(), rel=0.1)
 
 
 def test_learned_feedback_is_refused_without_a_hidden_layer():
