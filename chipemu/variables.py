@@ -62,7 +62,7 @@ FACTORS = {
         Variable("task", ("task",), "", "text", "task that is trained"),
         Variable("device", ("device",), "", "text", "device file"),
         Variable("where", ("where",), "", "text", "where learning happens: chip, host or oracle"),
-        Variable("rule", ("rule",), "", "text", "plasticity rule"),
+        Variable("rule", ("rule",), "", "text", "rule that plastic synapses of outputs learn by"),
         Variable("training", ("training",), "", "text", "how a die is trained, or who hands weights over"),
         Variable("without", ("without",), "", "text", "effects switched off, joined by +; none switches off nothing"),
         Variable("hidden", ("hidden",), "1", "index", "hidden neurons"),

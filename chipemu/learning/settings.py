@@ -79,7 +79,7 @@ TRACED_ETA = 1.0
 _DEEPER = Budget(6000, 24, 100, 1, 4, ((0.33, 0.3), (0.66, 0.1), (0.83, 0.04)))
 _LONG = replace(_BRIGHT, margin=8, settle=0.06, decide=0.2, gap=0.02)
 # Control comes on after a wrong decision and never else, so that its amount is what is still to be learned.
-_LEAST = (Budget(2400, 8, 100, 1, 2, ((0.4, 0.3), (0.7, 0.1))), replace(_LONG, margin=0, decide=0.12))
+_LEAST = (Budget(6000, 20, 100, 1, 4, ((0.4, 0.3), (0.7, 0.1))), replace(_LONG, margin=0, decide=0.4))
 DEEP = {
     "digits": (_DEEPER, _BRIGHT),
     # 3500 images are seen four times

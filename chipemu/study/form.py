@@ -11,6 +11,7 @@ from chipemu import library, tasks, units
 from chipemu.ageing import OLDEST
 from chipemu.effects import EFFECTS, GROUPS, all_but
 from chipemu.errors import InputError, UnknownNameError, shorten
+from chipemu.plasticity import PLASTICITY_RULES
 from chipemu.transistor import CORNERS, MISMATCH_MODELS
 from chipemu.variables import EVERYTHING, NOTHING, ONLY, TRAININGS
 
@@ -19,6 +20,7 @@ FACTOR_ORDER = (
     "task",
     "device",
     "where",
+    "rule",
     "training",
     "without",
     "hidden",
@@ -131,10 +133,6 @@ def _odd(value: int) -> int:
     return value
 
 
-def _not_modelled(value: object) -> object:
-    raise ValueError("not modelled by this version; vary one of " + ", ".join(FACTOR_ORDER))
-
-
 def _belongs_to_head(value: object) -> object:
     raise ValueError("belongs into the table [study]; a list there varies it")
 
@@ -154,6 +152,7 @@ _Task = Annotated[str, AfterValidator(_known("task", tasks.names))]
 _Device = Annotated[str, Field(max_length=500), AfterValidator(_known_device)]
 _Where = Literal["chip", "host"]
 _Without = Annotated[str, Field(max_length=500), AfterValidator(_known_effects)]
+_Rule = Annotated[str, AfterValidator(_known("rule", lambda: list(PLASTICITY_RULES)))]
 _Levels = Annotated[int, Field(ge=3, le=65_535), AfterValidator(_odd)]
 _Hidden = Annotated[int, Field(ge=0, le=1000)]
 _Scale = Annotated[float, Field(ge=0, le=100)]
@@ -161,7 +160,6 @@ _Time = Annotated[float, BeforeValidator(_quantity("s", 0.0))]
 _Temperature = Annotated[float, BeforeValidator(_quantity("K", 0.0))]
 _Age = Annotated[float, BeforeValidator(_quantity("s", 0.0, OLDEST))]
 _Rate = Annotated[float, BeforeValidator(_quantity("Hz", 1.0, 1000.0))]
-_NotModelled = Annotated[None, BeforeValidator(_not_modelled)]
 _InHead = Annotated[None, BeforeValidator(_belongs_to_head)]
 
 
@@ -181,11 +179,11 @@ class Head(_Table):
 class Factors(_Table):
     """The table `[factors]`: a list is varied, a single value holds at every point."""
 
-    rule: _NotModelled = None
     task: _InHead = None
     device: _InHead = None
     where: _InHead = None
     training: _Values[Literal[TRAININGS]] | None = None
+    rule: _Values[_Rule] | None = None
     without: Annotated[_Values[_Without], BeforeValidator(_each_as_list)] | None = None
     hidden: _Values[_Hidden] | None = None
     levels: _Values[_Levels] | None = None

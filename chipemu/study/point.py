@@ -90,10 +90,15 @@ def experiment(point: PointSettings) -> Settings:
         without=effects_of(values.get("without", "none")),
         scale={group: values[name] for name, group in _SCALED.items() if name in values},
         split=point.split,
+        rules=_rules(point),
         **_training(point),
         **_length(point),
         **{name: values[name] for name in _AS_GIVEN if name in values},
     )
+
+
+def _rules(point: PointSettings) -> dict[str, str]:
+    return {"outputs": point.values["rule"]} if "rule" in point.values else {}
 
 
 def _training(point: PointSettings) -> dict:
@@ -102,7 +107,7 @@ def _training(point: PointSettings) -> dict:
 
 def _length(point: PointSettings) -> dict:
     """Budget and schedule of an experiment; what the study leaves open stays as usual for the task."""
-    budget, schedule = usual(point.task, point.values.get("hidden", 0))
+    budget, schedule = usual(point.task, point.values.get("hidden", 0), rules=_rules(point))
     given = point.budget
     counts = {name: given[name] for name in _COUNTS if name in given}
     if "transfer" in _training(point):

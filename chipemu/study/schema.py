@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from chipemu.effect_sizes import effects_of
 from chipemu.effects import EFFECTS
 from chipemu.errors import InputError, StudyFileError
 from chipemu.frozen_map import FrozenMap
+from chipemu.plasticity import PLASTICITY_RULES, PlasticityRule
 from chipemu.study.form import EACH, FACTOR_ORDER, HEAD_FACTORS, StudyFile
 from chipemu.variables import ONLY
 
@@ -188,8 +190,29 @@ def _check_devices(study: Study) -> None:
     pairs = [_misfit(device, where) for device, where in itertools.product(devices.values(), study.values("where"))]
     if pairs and all(pairs):
         faults += [f"study.where: {pair}" for pair in pairs]
+    elif devices and not faults:
+        faults += _unreadable(study, devices.values())
     if faults:
         raise StudyFileError(fault_text(study.path, faults))
+
+
+def _unreadable(study: Study, devices: Collection[DeviceSpec]) -> list[str]:
+    """Rules that none of the devices could learn by."""
+    faults = []
+    if study.values("rule") and "chip" not in study.values("where"):
+        return ["factors.rule: is of plastic synapses, and a host has none; write where = 'chip', or leave it out"]
+    for name in study.values("rule"):
+        lacks = [fault for device in devices for fault in _refusal(PLASTICITY_RULES[name], device)]
+        faults += [f"factors.rule: {fault}" for fault in lacks if len(lacks) == len(devices)]
+    return faults
+
+
+def _refusal(rule: PlasticityRule, device: DeviceSpec) -> list[str]:
+    try:
+        rule.check(device)
+    except InputError as fault:
+        return [str(fault)]
+    return []
 
 
 def _misfit(device: DeviceSpec, where: str) -> str:

@@ -168,7 +168,13 @@ def test_absent_file_is_named(tmp_path):
         load_study(tmp_path / "absent.toml")
 
 
-@pytest.mark.parametrize("name", ["rule"])
-def test_factors_that_are_not_modelled_are_refused_by_name(name):
-    with pytest.raises(StudyFileError, match=f"factors.{name}: .*not modelled"):
-        parse_study(VALID.replace("[factors]", f'[factors]\n{name} = ["1 week"]'))
+def test_rules_are_known_and_readable_on_a_device(toml_file):
+    with pytest.raises(StudyFileError, match=r"factors.rule.*'hebbian'.*differential-hebbian"):
+        parse_study(VALID.replace("[factors]", '[factors]\nrule = ["hebbian"]'))
+    text = VALID.replace("[factors]", '[factors]\nrule = ["feedback", "differential-hebbian"]')
+    with pytest.raises(StudyFileError, match=r"factors.rule: rule differential-hebbian .*rate_change"):
+        load_study(toml_file(text))
+    with pytest.raises(StudyFileError, match=r"factors.rule: .*a host has none"):
+        load_study(toml_file(text.replace('["chip", "host"]', '"host"')))
+    study = load_study(toml_file(text.replace("dynapse1-plastic", "dynapse1-extended")))
+    assert study.values("rule") == ("feedback", "differential-hebbian")
