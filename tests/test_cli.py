@@ -337,7 +337,7 @@ def test_bias_is_shown_with_its_nearest_code(chipemu):
 
 
 def test_words_of_a_hidden_layer_become_settings(asked, chipemu):
-    from chipemu.learning.settings import usual
+    from chipemu.learning.recipes import usual
 
     assert (
         chipemu("learn", "yinyang", "--hidden", "30", "--freeze-hidden", "--shuffle-feedback", "--feedback", "fixed")[0]
@@ -395,7 +395,8 @@ def test_words_become_settings(asked, chipemu):
 
 @pytest.mark.parametrize("task", ["binary", "yinyang"])
 def test_what_is_not_said_stays_as_usual_for_the_task(task, asked, chipemu):
-    from chipemu.learning.settings import Settings, usual
+    from chipemu.learning.recipes import usual
+    from chipemu.learning.settings import Settings
 
     assert chipemu("learn", task)[0] == 0
     (settings,) = asked

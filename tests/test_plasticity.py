@@ -8,7 +8,10 @@ import pytest
 from chipemu import Emulator, Network, load_device, map_network, sample_chip
 from chipemu.errors import InputError, UnknownNameError
 from chipemu.kernels.plastic import Traces, rate_change, trace_spike
+from chipemu.learning.experiment import learn
+from chipemu.learning.schedule import Schedule
 from chipemu.learning.settings import Settings, chip_rules
+from chipemu.learning.train import Budget
 from chipemu.plasticity import DIFFERENTIAL_HEBBIAN, FEEDBACK_RULE, PlasticityRule, plasticity_rule
 from chipemu.stimulus import regular
 
@@ -152,3 +155,15 @@ def test_each_layer_has_its_rule():
 def test_rules_that_act_nowhere_are_refused(changed, message):
     with pytest.raises(InputError, match=message):
         chip_rules(replace(EXTENDED, **changed))
+
+
+def test_a_result_says_by_what_its_synapses_learned():
+    budget, schedule = Budget(4, 1, 2), Schedule(settle=0.1, decide=0.2, gap=0.02, gated=False, target_rate=80.0)
+    settings = Settings(
+        "binary", device="dynapse1-extended", chip_seeds=(1,), without=("calibration",), budget=budget,
+        schedule=schedule, rules={"outputs": "differential-hebbian"},
+    )  # fmt: skip
+    result = learn(settings)
+    assert result.attrs["rules"] == "weights: differential-hebbian"
+    assert result["weight"].any()
+    assert learn(replace(settings, rules={})).attrs["rules"] == "weights: feedback"

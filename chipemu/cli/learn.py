@@ -307,7 +307,8 @@ def _run(settings: Settings, out: Path | None, drawn: dict, as_json: bool, start
 
 def _settings(*, numbers, chip_seeds, budget, schedule, weights, **chosen) -> Settings:
     """Settings of the experiment; what was not given stays as usual for the task."""
-    from chipemu.learning.settings import Settings, usual
+    from chipemu.learning.recipes import usual
+    from chipemu.learning.settings import Settings
     from chipemu.seeds import CHIPS, NOISE, seeds
 
     usual_budget, usual_schedule = usual(chosen["task"], chosen["hidden"], chosen["least_control"], chosen["rules"])
@@ -322,7 +323,8 @@ def _settings(*, numbers, chip_seeds, budget, schedule, weights, **chosen) -> Se
 
 
 def _usual_host(chosen: dict) -> HostRule:
-    from chipemu.learning.settings import Settings, place, usual_host
+    from chipemu.learning.recipes import usual_host
+    from chipemu.learning.settings import Settings, place
 
     task = chosen["task"]
     return usual_host(task, place(Settings(task, device=chosen["device"], where=chosen["where"]))[0])

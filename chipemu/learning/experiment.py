@@ -18,6 +18,7 @@ from chipemu.learning.handover import cloned, read_image
 from chipemu.learning.hidden import TRAINED, check_place, code_max, first_weights
 from chipemu.learning.homeostasis import equalise_rates
 from chipemu.learning.latches import choose
+from chipemu.learning.recipes import usual_controller
 from chipemu.learning.regions import check_plane, map_plane
 from chipemu.learning.result import Measured, charge, merge_folds, result
 from chipemu.learning.rules import ChipLearner, HostLearner
@@ -30,7 +31,6 @@ from chipemu.learning.settings import (
     host_rule,
     output_latches,
     place,
-    usual_controller,
     usual_length,
 )
 from chipemu.learning.train import train

@@ -13,7 +13,7 @@ from chipemu.learning.evaluate import Evaluation
 from chipemu.learning.feedback import compliance, held_feedback, read_by_units
 from chipemu.learning.hidden import HIDDEN, RECURRENT
 from chipemu.learning.session import Session
-from chipemu.learning.settings import Settings
+from chipemu.learning.settings import Settings, chip_rules
 from chipemu.learning.train import Training
 from chipemu.learning.transfer import Transfer
 from chipemu.ledger import Ledger
@@ -242,5 +242,7 @@ def _origin(settings: Settings, session: Session) -> dict:
         references=["Haag et al. 2026, arXiv 2603.24113"],
     )
     where = "chip" if session.circuit.network[TRAINED].store == "plastic" else "host"
+    if where == "chip":
+        origin["rules"] = ", ".join(f"{name}: {rule.name}" for name, rule in chip_rules(settings).items())
     origin |= {"mismatch_model": settings.mismatch_model, "corner": settings.corner}
     return origin | {"task": settings.task, "where": where, "split": settings.split}

@@ -7,7 +7,8 @@ from dataclasses import replace
 import xarray as xr
 
 from chipemu.learning.experiment import learn
-from chipemu.learning.settings import Settings, usual
+from chipemu.learning.recipes import usual
+from chipemu.learning.settings import Settings
 from chipemu.learning.train import Budget
 from chipemu.study.form import effects_of
 from chipemu.study.plan import PointSettings

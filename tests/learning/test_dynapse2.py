@@ -13,7 +13,8 @@ from chipemu.errors import CapacityError
 from chipemu.learning.circuit import build_circuit
 from chipemu.learning.experiment import learn
 from chipemu.learning.hidden import MASK_UNITS
-from chipemu.learning.settings import Settings, host_rule, usual_controller, usual_host
+from chipemu.learning.recipes import usual_controller, usual_host
+from chipemu.learning.settings import Settings, host_rule
 from chipemu.learning.train import Budget
 from chipemu.parameters import nominal_charge, point_setting
 from chipemu.tasks import load_task

@@ -13,10 +13,11 @@ from chipemu.learning.feedback import compliance, held_feedback, read_by_units
 from chipemu.learning.hidden import NOISE, TRAINED, Hidden, Noise, first_weights
 from chipemu.learning.learned_feedback import LearnedFeedback
 from chipemu.learning.lesson import CONTROLLED, TEACH, TEST, attend
+from chipemu.learning.recipes import usual_controller
 from chipemu.learning.rules import ChipLearner
 from chipemu.learning.schedule import Schedule
 from chipemu.learning.session import Session
-from chipemu.learning.settings import Settings, usual_controller
+from chipemu.learning.settings import Settings
 from chipemu.learning.train import Budget
 from chipemu.tasks import load_task
 

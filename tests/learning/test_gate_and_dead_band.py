@@ -8,8 +8,8 @@ import pytest
 from chipemu import Emulator, Network, load_device, map_network, sample_chip
 from chipemu.kernels.die import Events
 from chipemu.learning.circuit import build_circuit
+from chipemu.learning.recipes import usual, usual_controller
 from chipemu.learning.session import Session
-from chipemu.learning.settings import usual, usual_controller
 from chipemu.tasks import load_task
 
 DIES = range(1, 9)

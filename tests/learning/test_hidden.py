@@ -21,9 +21,10 @@ from chipemu.learning.hidden import (
 )
 from chipemu.learning.latches import choose
 from chipemu.learning.lesson import TEACH, _lesson, attend
+from chipemu.learning.recipes import usual, usual_controller
 from chipemu.learning.rules import ChipLearner
 from chipemu.learning.session import Session
-from chipemu.learning.settings import Settings, hidden_layer, usual, usual_controller
+from chipemu.learning.settings import Settings, hidden_layer
 from chipemu.learning.train import Budget
 from chipemu.tasks import load_task
 

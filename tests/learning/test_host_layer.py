@@ -11,9 +11,10 @@ from chipemu.learning.circuit import build_circuit
 from chipemu.learning.experiment import learn
 from chipemu.learning.feedback import host_feedback, mirrored_feedback, read_by_units
 from chipemu.learning.hidden import HIDDEN, MASK_UNITS, TRAINED, feedback_signs, first_weights
+from chipemu.learning.recipes import usual, usual_controller, usual_host
 from chipemu.learning.rules import HostLearner, _spikes_of, round_trains
 from chipemu.learning.session import Session
-from chipemu.learning.settings import Settings, hidden_layer, host_rule, place, usual, usual_controller, usual_host
+from chipemu.learning.settings import Settings, hidden_layer, host_rule, place
 from chipemu.learning.train import Budget
 from chipemu.tasks import load_task
 

@@ -12,10 +12,11 @@ from chipemu.learning.circuit import TRAINED, Controller, build_circuit
 from chipemu.learning.evaluate import accuracy, evaluate
 from chipemu.learning.experiment import _labels, learn
 from chipemu.learning.lesson import TEACH, TEST, attend
+from chipemu.learning.recipes import USUAL
 from chipemu.learning.rules import ChipLearner, HostLearner, HostRule
 from chipemu.learning.schedule import Schedule
 from chipemu.learning.session import Session
-from chipemu.learning.settings import USUAL, Settings, place
+from chipemu.learning.settings import Settings, place
 from chipemu.learning.train import Budget
 from chipemu.tasks import load_task, names
 from chipemu.weight_memory import TrainedImage

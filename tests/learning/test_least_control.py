@@ -13,9 +13,10 @@ from chipemu.learning.feedback import amount_of_control
 from chipemu.learning.hidden import FEEDBACK, feedback_signs, feedback_words, first_weights
 from chipemu.learning.lesson import CONTROLLED as UNDER_CONTROL
 from chipemu.learning.lesson import attend
+from chipemu.learning.recipes import CONTROLLED, usual_controller
 from chipemu.learning.schedule import Schedule
 from chipemu.learning.session import Session
-from chipemu.learning.settings import CONTROLLED, Settings, hidden_layer, usual_controller
+from chipemu.learning.settings import Settings, hidden_layer
 from chipemu.learning.train import Budget
 from chipemu.tasks import load_task
 

@@ -12,10 +12,11 @@ from chipemu.learning.experiment import learn
 from chipemu.learning.handover import read_image
 from chipemu.learning.hidden import HIDDEN, RECURRENT, TRAINED, first_weights
 from chipemu.learning.lesson import TEACH, attend
+from chipemu.learning.recipes import LAYERS, usual_controller
 from chipemu.learning.rules import ChipLearner
 from chipemu.learning.schedule import Schedule
 from chipemu.learning.session import Session
-from chipemu.learning.settings import LAYERS, Settings, chip_eta, usual_controller
+from chipemu.learning.settings import Settings, chip_eta
 from chipemu.learning.train import Budget
 from chipemu.tasks import load_task
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from chipemu.errors import InputError
+from chipemu.learning.recipes import usual
 from chipemu.learning.rules import HostRule
-from chipemu.learning.settings import Settings, host_rule, place, usual
+from chipemu.learning.settings import Settings, host_rule, place
 from chipemu.learning.train import Budget, _lead
 from chipemu.tasks import names
 

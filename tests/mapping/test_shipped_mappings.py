@@ -5,7 +5,7 @@ import pytest
 
 from chipemu import load_device, map_network
 from chipemu.learning.circuit import build_circuit
-from chipemu.learning.settings import usual_controller
+from chipemu.learning.recipes import usual_controller
 from chipemu.mapping import load_mapping
 from chipemu.tasks import load_task
 

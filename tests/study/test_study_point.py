@@ -6,7 +6,8 @@ import pytest
 from test_study_run import TEXT
 
 from chipemu.errors import CapacityError
-from chipemu.learning.settings import Settings, usual
+from chipemu.learning.recipes import usual
+from chipemu.learning.settings import Settings
 from chipemu.study import parse_study, points, units
 from chipemu.study.point import experiment, run_point
 
