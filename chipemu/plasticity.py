@@ -72,7 +72,7 @@ class PlasticityRule:
         missing = [signal for signal in asked if signal not in device.signals]
         if missing or device.plastic is None:
             lacks = ", ".join(missing) or "plastic synapses"
-            instead = "dynapse1-extended" if "rate_change" in missing else "dynapse1-plastic"
+            instead = "dynapse1-extended" if "rate_change" in missing else "dynapse1-plastic, or --where host"
             raise InputError(
                 f"rule {self.name} reads the local signals {', '.join(asked)}; {device.name} ({device.path}) does not "
                 f"offer {lacks}. Use --device {instead}"
