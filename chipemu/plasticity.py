@@ -18,6 +18,7 @@ import numpy as np
 
 from chipemu.device import DeviceSpec
 from chipemu.errors import InputError, UnknownNameError
+from chipemu.frozen_map import FrozenMap
 from chipemu.kernels.plastic import ACTIVITY, FEEDBACK, N_TERMS, RATE_CHANGE
 
 COLUMN = {"feedback_current": FEEDBACK, "recent_activity": ACTIVITY, "rate_change": RATE_CHANGE}
@@ -60,6 +61,10 @@ class PlasticityRule:
             row[COLUMN[signal]] = coefficient
         return row
 
+    def reads(self, signal: str) -> bool:
+        """Whether a term of the rule is of this signal."""
+        return self.terms.get(signal, 0.0) != 0
+
     def check(self, device: DeviceSpec) -> None:
         """Refuse a device that does not offer a signal that the rule reads.
 
@@ -68,7 +73,7 @@ class PlasticityRule:
         InputError
             With the signals that are missing.
         """
-        asked = (*ALWAYS_READ, *(signal for signal, coefficient in self.terms.items() if coefficient))
+        asked = (*ALWAYS_READ, *filter(self.reads, self.terms))
         missing = [signal for signal in asked if signal not in device.signals]
         if missing or device.plastic is None:
             lacks = ", ".join(missing) or "plastic synapses"
@@ -85,6 +90,7 @@ FEEDBACK_RULE = PlasticityRule("feedback", {"feedback_current": 1.0})
 # control: presynaptic spikes sample the change of the rate, which is over soon after control comes on. Left out: their
 # symmetric form with a presynaptic trace. The coefficient, assumed, makes 1 Hz weigh as much as 1 pA.
 DIFFERENTIAL_HEBBIAN = PlasticityRule("differential-hebbian", {"rate_change": 1.0}, throughout=True)
+NO_RULES: Mapping[str, PlasticityRule] = FrozenMap({})
 PLASTICITY_RULES = {rule.name: rule for rule in (FEEDBACK_RULE, DIFFERENTIAL_HEBBIAN)}
 
 

@@ -10,7 +10,7 @@ from chipemu.device import DeviceSpec
 from chipemu.kernels.dendrite import REGULATED, SENSED, SHAPED
 from chipemu.kernels.die import Wiring
 from chipemu.kernels.layout import BLOCK, LANES, N_FIELDS, PULSES
-from chipemu.kernels.plastic import Plastic, Traces
+from chipemu.kernels.plastic import FEEDBACK, N_TERMS, Plastic, Traces
 from chipemu.mapping import MappedNetwork
 from chipemu.mapping.latches import DENDRITES, neuron_latches
 from chipemu.network import Population
@@ -159,7 +159,7 @@ def build_plastic(
         code=np.zeros((n_runs, len(edge)), np.int32),
         word=word,
         rate=rate,
-        terms=np.tile([1.0, 0.0, 0.0], (len(edge), 1)),
+        terms=np.tile(np.eye(N_TERMS)[FEEDBACK], (len(edge), 1)),
         active=np.full(len(edge), -1.0),
         learn=np.zeros(n_runs, np.uint8),
         rule=rule,

@@ -1,7 +1,7 @@
 """One experiment from device file to accuracy: draw dies, calibrate, map, train, test with the feedback off."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -250,10 +250,7 @@ def _session(laboratory: _Laboratory, task: Task) -> Session:
     emulator.inject(settings.inject)
     if settings.silence_above is not None:
         silence_hot(emulator, settings.silence_above)
-    schedule = usual_length(settings)[1]
-    if laboratory.where == "chip" and any(rule.throughout for rule in chip_rules(settings).values()):
-        schedule = replace(schedule, learn_throughout=True)
-    session = Session(emulator, laboratory.circuit, schedule, _seed_sequences(settings))
+    session = Session(emulator, laboratory.circuit, usual_length(settings)[1], _seed_sequences(settings))
     if laboratory.circuit.has_hidden:
         _begin_hidden(session, settings, task)
     return session

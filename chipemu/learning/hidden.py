@@ -77,16 +77,6 @@ class Noise:
     ridge: float = 0.1
     rarer: tuple[tuple[float, int], ...] = ((0.33, 4), (0.66, 8))
 
-    def every(self, progress: float) -> int:
-        """Of how many taught presentations one ends in noise windows, when a fraction of training is done.
-
-        Examples
-        --------
-        >>> [Noise().every(progress) for progress in (0.0, 0.5, 0.9)]
-        [1, 4, 8]
-        """
-        return ([1] + [k for begin, k in self.rarer if begin <= progress])[-1]
-
 
 @dataclass(frozen=True)
 class Hidden:

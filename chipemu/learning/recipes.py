@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from chipemu.device import DeviceSpec
-from chipemu.frozen_map import FrozenMap
 from chipemu.learning.circuit import Controller
 from chipemu.learning.hidden import MASK_UNITS, Hidden
 from chipemu.learning.rules import HostRule
 from chipemu.learning.schedule import Schedule
 from chipemu.learning.train import Budget
-from chipemu.plasticity import PlasticityRule, plasticity_rule
+from chipemu.plasticity import NO_RULES, PlasticityRule, plasticity_rule
 
-_NO_RULES: Mapping[str, PlasticityRule] = FrozenMap({})
 DEFAULT_ETA = 1.5  # of plastic synapses
 CHIP_ETA = {"digits": 6.0, "mnist": 6.0}  # where it is another: their words weigh a quarter, their feedback half
 
@@ -125,17 +123,17 @@ def is_dynapse2(device: DeviceSpec | None) -> bool:
 
 
 def usual(
-    task: str, hidden: int = 0, least_control: bool = False, rules: Mapping[str, str | PlasticityRule] = _NO_RULES
+    task: str, hidden: int = 0, least_control: bool = False, rules: Mapping[str, str | PlasticityRule] = NO_RULES
 ) -> tuple[Budget, Schedule]:
     """Budget and schedule that a task is trained with, without or with hidden neurons, unless told otherwise."""
     if least_control:
         budget, schedule = _LEAST
     elif hidden:
         budget, schedule = DEEP.get(task, (_DEEPER, _LONG))
+    elif is_traced(rules) and task in TRACED:
+        budget, schedule = TRACED[task]
     else:
         budget, schedule = USUAL.get(task, (Budget(), Schedule()))
-        if is_traced(rules):
-            budget, schedule = TRACED.get(task, (budget, schedule))
     if is_traced(rules):
         schedule = replace(schedule, settle=max(schedule.settle, 0.1), decide=max(schedule.decide, 0.4))
     return budget, schedule
@@ -143,4 +141,4 @@ def usual(
 
 def is_traced(rules: Mapping[str, str | PlasticityRule]) -> bool:
     """Whether a rule reads the change of rates."""
-    return any(plasticity_rule(rule).terms.get("rate_change") for rule in rules.values())
+    return any(plasticity_rule(rule).reads("rate_change") for rule in rules.values())

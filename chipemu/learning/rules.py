@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from chipemu.errors import InputError
-from chipemu.frozen_map import FrozenMap
 from chipemu.kernels.die import Events
 from chipemu.kernels.traces import feedback_products
 from chipemu.learning.circuit import TRAINED
@@ -20,12 +19,11 @@ from chipemu.learning.learned_feedback import LearnedFeedback
 from chipemu.learning.session import Session
 from chipemu.ledger import Ledger
 from chipemu.parameters import nominal_charge, nominal_decay
-from chipemu.plasticity import FEEDBACK_RULE, PlasticityRule
+from chipemu.plasticity import FEEDBACK_RULE, NO_RULES, PlasticityRule
 from chipemu.recording import Window
 from chipemu.weight_memory import TrainedImage
 
 WEIGHTS = ("independent", "tied")
-_NO_RULES: Mapping[str, PlasticityRule] = FrozenMap({})
 ROUNDINGS = ("independent", "balanced")
 SAMPLE = 1e-3  # s, time for which an input spike samples the estimated feedback current
 
@@ -115,7 +113,7 @@ class ChipLearner:
     """
 
     def __init__(
-        self, session: Session, eta: float | Mapping[str, float], rules: Mapping[str, PlasticityRule] = _NO_RULES
+        self, session: Session, eta: float | Mapping[str, float], rules: Mapping[str, PlasticityRule] = NO_RULES
     ):
         names = [p.name for p in session.circuit.trained]
         for name in names:

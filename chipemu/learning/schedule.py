@@ -1,10 +1,27 @@
 """What happens when within one presentation, and how long."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chipemu.errors import InputError
 
 LONGEST_ANSWER = 10.0  # s, assumed: far beyond where counts still scatter
+
+
+def stage(steps: Sequence[tuple[float, float]], progress: float) -> float:
+    """What holds when a fraction of training is done.
+
+    Parameters
+    ----------
+    steps : (fraction of training, what holds from there on), in order; before the first it is 1
+    progress : fraction that is done
+
+    Examples
+    --------
+    >>> [stage(((0.5, 0.1),), progress) for progress in (0.0, 0.5, 0.9)]
+    [1, 0.1, 0.1]
+    """
+    return ([1] + [value for begin, value in steps if begin <= progress])[-1]
 
 
 @dataclass(frozen=True)

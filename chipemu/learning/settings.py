@@ -234,7 +234,7 @@ def _check_rules(settings: Settings, rules: Mapping[str, PlasticityRule], layer:
         rule.check(device)
     if layer is None and "hidden" in settings.rules:
         raise InputError("a rule of hidden synapses needs some: give --hidden, e.g. 120")
-    if layer is not None and is_traced({"hidden": rules["hidden"]}) and not layer.injected:
+    if layer is not None and rules["hidden"].reads("rate_change") and not layer.injected:
         raise InputError(
             f"rule {rules['hidden'].name} learns from how feedback moves the rate of hidden neurons, and it moves "
             "none: give --least-control, which injects it"
@@ -332,4 +332,7 @@ def host_rule(settings: Settings) -> HostRule:
 def usual_length(settings: Settings) -> tuple[Budget, Schedule]:
     """Budget and schedule of an experiment: those of its task, unless told otherwise."""
     budget, schedule = usual(settings.task, settings.hidden, settings.least_control, settings.rules)
-    return settings.budget or budget, settings.schedule or schedule
+    schedule = settings.schedule or schedule
+    if any(plasticity_rule(rule).throughout for rule in settings.rules.values()):
+        schedule = replace(schedule, learn_throughout=True)
+    return settings.budget or budget, schedule

@@ -8,6 +8,7 @@ from chipemu.learning.evaluate import accuracy
 from chipemu.learning.feedback import amount_of_control
 from chipemu.learning.lesson import TEACH, attend
 from chipemu.learning.rules import ChipLearner, HostLearner
+from chipemu.learning.schedule import stage
 from chipemu.learning.session import Session
 from chipemu.ledger import Ledger
 from chipemu.weight_memory import TrainedImage
@@ -35,14 +36,8 @@ class Budget:
     decay: tuple[tuple[float, float], ...] = ()
 
     def eta_factor(self, progress: float) -> float:
-        """Factor on the learning rate when a fraction of training is done.
-
-        Examples
-        --------
-        >>> [Budget(decay=((0.5, 0.1),)).eta_factor(progress) for progress in (0.0, 0.5, 0.9)]
-        [1.0, 0.1, 0.1]
-        """
-        return ([1.0] + [factor for begin, factor in self.decay if begin <= progress])[-1]
+        """Factor on the learning rate when a fraction of training is done."""
+        return stage(self.decay, progress)
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +198,7 @@ def train(session: Session, learner: ChipLearner | HostLearner, rates, labels, b
         ticked = _shifted(tick, c * stretch, budget.checkpoints * stretch)
         progress = c / budget.checkpoints
         learner.scale_eta(budget.eta_factor(progress))
-        session.noise_every = session.circuit.noise.every(progress)
+        session.noise_every = stage(session.circuit.noise.rarer, progress)
         before = session.emulator.ledger.control_charge_C
         done = train_stretch(session, learner, deck, rates["train"], labels["train"], stretch, ticked)
         wrong += done.wrong

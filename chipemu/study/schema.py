@@ -203,7 +203,8 @@ def _unreadable(study: Study, devices: Collection[DeviceSpec]) -> list[str]:
         return ["factors.rule: is of plastic synapses, and a host has none; write where = 'chip', or leave it out"]
     for name in study.values("rule"):
         lacks = [fault for device in devices for fault in _refusal(PLASTICITY_RULES[name], device)]
-        faults += [f"factors.rule: {fault}" for fault in lacks if len(lacks) == len(devices)]
+        if len(lacks) == len(devices):
+            faults += [f"factors.rule: {fault}" for fault in lacks]
     return faults
 
 

@@ -4,7 +4,7 @@ Laws of the draws, so that they hold on any family of chips. Statistical rows gi
 its critical value at a level of 0.1 %: 1 and below passes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy import stats
@@ -73,9 +73,11 @@ def _measured(device: DeviceSpec, point: OperatingPoint) -> list[Check]:
         "direction of the gradient, distance from uniform": distance(_direction(2000), "uniform"),
     }
     if device.mismatch.slot > 0:
-        got["words, distance from a lognormal"] = distance(_words(device, point), "norm")
+        words = _per_neuron(device, point, "mismatch_slot", Chip.slot_factor, every=16)
+        got["words, distance from a lognormal"] = distance(words / device.mismatch.slot, "norm")
     if device.traces and device.traces.mismatch > 0:
-        got["traces, distance from a lognormal"] = distance(_traces(device, point), "norm")
+        traces = _per_neuron(device, point, "mismatch_trace", Chip.trace_factor)
+        got["traces, distance from a lognormal"] = distance(traces / device.traces.mismatch, "norm")
     lines: dict[str, Target] = {line.check: line for line in targets("structure")}
     near = [
         line.compare(_neighbours(int(line.drive), device.mismatch.structure.correlation_length))
@@ -84,18 +86,11 @@ def _measured(device: DeviceSpec, point: OperatingPoint) -> list[Check]:
     return [lines[name].compare(value) for name, value in got.items()] + near
 
 
-def _words(device: DeviceSpec, point: OperatingPoint) -> np.ndarray:
-    """ln of the pulse factor of every CAM word of some neurons, in standard deviations."""
-    neurons = np.stack(np.divmod(np.arange(0, device.chip.n_neurons_per_core, 16), device.chip.n_neurons_per_core), 1)
-    chips = chips_with(device, point, range(40), ("mismatch_slot",))
-    return np.log([chip.slot_factor(neurons) for chip in chips]).ravel() / device.mismatch.slot
-
-
-def _traces(device: DeviceSpec, point: OperatingPoint) -> np.ndarray:
-    """ln of the gain of both traces of every neuron of a core, in standard deviations."""
-    core = np.stack([np.zeros(device.chip.n_neurons_per_core, int), np.arange(device.chip.n_neurons_per_core)], 1)
-    chips = chips_with(device, point, range(40), ("mismatch_trace",))
-    return np.log([chip.trace_factor(core) for chip in chips]).ravel() / device.traces.mismatch
+def _per_neuron(device: DeviceSpec, point: OperatingPoint, effect: str, factor: Callable, every: int = 1) -> np.ndarray:
+    """ln of a factor of each neuron of a core, or of every so many, on dies where one effect acts."""
+    n = device.chip.n_neurons_per_core
+    neurons = np.stack(np.divmod(np.arange(0, n, every), n), 1)
+    return np.log([factor(chip, neurons) for chip in chips_with(device, point, range(40), (effect,))]).ravel()
 
 
 def run(device: DeviceSpec) -> list[Check]:
