@@ -97,7 +97,6 @@ def learn(settings: Settings, tick: Tick | None = None) -> xr.Dataset:
         raise InputError(f"split is '{settings.split}'; allowed 'validation' or 'test'")
     _check_ageing(settings)
     check_plane(settings)
-    check_transfer(settings, place(settings)[1])
     chip_rules(settings)
     if host_rule(settings).weights == "tied" and place(settings)[1] == "chip":
         raise InputError(
@@ -105,6 +104,7 @@ def learn(settings: Settings, tick: Tick | None = None) -> xr.Dataset:
         )
     tick = tick or (lambda stage, done, total: None)
     folds = [_as_sent(task, settings) for task in load_folds(settings.task)]
+    check_transfer(settings, folds[0])
     laboratory = _prepare(folds[0], settings, tick)
     results = [_fold(laboratory, task, _named(tick, number, len(folds))) for number, task in enumerate(folds)]
     return charge(merge_folds(results), laboratory.ledger)

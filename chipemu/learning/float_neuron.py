@@ -15,6 +15,7 @@ import numpy as np
 from chipemu.chip import sample_chip
 from chipemu.float_network import FloatNeuron
 from chipemu.kernels import layout as at
+from chipemu.learning.hidden import word_per_code
 from chipemu.mapping import MappedNetwork
 from chipemu.parameters import core_temperature, load_points, neuron_currents, neuron_fields, point_setting
 from chipemu.units import MS, PA
@@ -46,7 +47,7 @@ def float_neuron(mapped: MappedNetwork, population: str, dt: float, without: Ite
 
     Parameters
     ----------
-    mapped : network with plastic synapses and its operating points
+    mapped : network with trained synapses and its operating points
     population : its neurons are all alike
     dt : time step of the die [s]
     without : effects that are off, see :func:`nominal_fields`
@@ -63,7 +64,7 @@ def float_neuron(mapped: MappedNetwork, population: str, dt: float, without: Ite
     lane = mapped.neuron_slice(population).start
     field = {name: float(values[lane]) for name, values in nominal_fields(mapped, dt, without).items()}
     # ms; pA, and pA ms
-    step, plastic = dt * MS, mapped.device.plastic
+    step = dt * MS
     tau, rheobase, dead_time = _fitted(field, field[at.T_REF] * step, step / field[at.STEP_PER_CHARGE])
     receptor = at.DECAY  # of AMPA, which GABA_B equals at the points of trained weights
     return FloatNeuron(
@@ -71,7 +72,7 @@ def float_neuron(mapped: MappedNetwork, population: str, dt: float, without: Ite
         rheobase=rheobase / PA,
         dead_time=dead_time / MS,
         tau_syn=float(-dt / np.log(field[receptor])),
-        step_current=field[at.CHARGE] * plastic.word_per_code / PA,
+        step_current=field[at.CHARGE] * word_per_code(mapped.device) / PA,
         dc=field[at.I_DC] / PA,
         adaptation=field[at.AHP_JUMP] / field[at.I_TAU],
         tau_adaptation=float(-dt / np.log(field[at.AHP_DECAY])),

@@ -61,13 +61,16 @@ def read_image(path: str, task: Task, session: Session) -> TrainedImage:
         flat = circuit.flat_weights(table.values[chip, noise], projection.name)
         _check_range(flat, path, session)
         image[projection.name] = np.tile(flat, (session.n_runs, 1))
-    if circuit.feedback_on_die:
-        image |= beside_feedback(session, image)
-    return TrainedImage(image, None)
+    return TrainedImage(image | beside_feedback(session, image), None)
 
 
 def beside_feedback(session: Session, image: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Feedback beside weights that are handed over: what follows them is set after them, the rest stays as it is."""
+    """Feedback beside weights that are handed over: what follows them is set after them, the rest stays as it is.
+
+    Where controllers reach no hidden neuron there is none on the die.
+    """
+    if not session.circuit.feedback_on_die:
+        return {}
     if session.circuit.hidden.feedback in FOLLOWING:
         return following_feedback(session.circuit, image)
     held = session.emulator.weights()

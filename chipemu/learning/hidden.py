@@ -148,6 +148,18 @@ def code_max(device: DeviceSpec) -> int:
     return device.plastic.code_max if device.plastic is not None else MASK_UNITS
 
 
+def word_per_code(device: DeviceSpec) -> float:
+    """What a weight of 1 is beside a CAM word [words]: a code of a plastic cell, or a unit of a word with a mask.
+
+    Examples
+    --------
+    >>> from chipemu import load_device
+    >>> round(1 / word_per_code(load_device("dynapse2")))
+    15
+    """
+    return device.plastic.word_per_code if device.plastic is not None else 1 / MASK_UNITS
+
+
 def check_place(device: DeviceSpec, where: str, hidden: Hidden) -> None:
     """Refuse a device that lacks what the rule of a hidden layer reads, and at a host what only plastic synapses do.
 

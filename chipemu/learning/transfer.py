@@ -19,9 +19,10 @@ from chipemu.float_network import FloatNetwork, FloatNeuron
 from chipemu.float_training import Codes, accuracy_float, train_float
 from chipemu.learning.float_neuron import float_neuron
 from chipemu.learning.handover import beside_feedback
-from chipemu.learning.hidden import HIDDEN, TRAINED, Hidden, first_weights
+from chipemu.learning.hidden import HIDDEN, TRAINED, Hidden, code_max, first_weights
 from chipemu.learning.session import Session
 from chipemu.learning.settings import TRANSFERS, Settings, hidden_layer
+from chipemu.parameter_names import BASES
 from chipemu.spread import reference_sigma
 from chipemu.tasks import Task
 from chipemu.virtual_die import Spread
@@ -43,6 +44,7 @@ class _Order:
     data: bytes
     layer: Hidden
     neurons: tuple[FloatNeuron, FloatNeuron]
+    timing: tuple[float, float]
     code_max: int
     spread: tuple[Spread, Spread]
     seed: int
@@ -52,19 +54,26 @@ class _Order:
     tick: Callable | None = field(compare=False, default=None)
 
 
-def check_transfer(settings: Settings, where: str) -> None:
+def check_transfer(settings: Settings, task: Task) -> None:
     """Refuse what cannot be transferred, before any work is done.
+
+    Parameters
+    ----------
+    settings : with ``transfer``, or without
+    task : that the weights are for
 
     Raises
     ------
     UnknownNameError
         If there is no such float network.
     InputError
-        If there is no hidden layer of plastic synapses, or other weights or labels are asked for too.
+        If there is no hidden layer, or it has recurrent synapses or inputs that change, or other weights or labels are
+        asked for too.
 
     Examples
     --------
-    >>> check_transfer(Settings("yinyang", transfer="snn", hidden=120), "chip")
+    >>> from chipemu.tasks import load_task
+    >>> check_transfer(Settings("yinyang", transfer="snn", hidden=120), load_task("yinyang"))
     """
     if settings.transfer is None:
         return
@@ -73,8 +82,10 @@ def check_transfer(settings: Settings, where: str) -> None:
     asked = f"--transfer {settings.transfer}"
     if not settings.hidden:
         raise InputError(f"{asked} hands over a network with a hidden layer: give --hidden, e.g. 120")
-    if where != "chip":
-        raise InputError(f"{asked} hands over codes of plastic synapses. Use --where chip")
+    if hidden_layer(settings).recurrent:
+        raise InputError(f"{asked} hands over a feed-forward network: leave --recurrent out")
+    if task.late_rates is not None:
+        raise InputError(f"{asked} has no float network for inputs that change on the way, as those of {task.name}")
     if settings.start_from is not None:
         raise InputError(f"{asked} and --from both hand over weights; give one of them")
     if settings.permute_labels:
@@ -115,14 +126,14 @@ def _order(settings: Settings, task: Task, session: Session) -> _Order:
     circuit, mapped, layer = session.circuit, session.emulator.mapped, hidden_layer(settings)
     network = float_network(session, settings)
     rng = np.random.default_rng([settings.seed, 0])
-    code_max = mapped.device.plastic.code_max
-    first = first_weights(layer, circuit, task.rates["train"], code_max, [rng])
+    most = code_max(mapped.device)
+    first = first_weights(layer, circuit, task.rates["train"], most, [rng])
     tables = tuple(circuit.weight_table(first[name], name)[0].astype(float) for name in (HIDDEN, TRAINED))
     wide = settings.transfer == "snn-mismatch"
     spread = spread_of(mapped.device, settings) if wide else Spread()
     data = task.rates["train"].tobytes() + task.splits["train"][1].tobytes()
-    neurons = (network.hidden, network.outputs)
-    return _Order(data, layer, neurons, code_max, (spread, spread), settings.seed, task, network, tables)
+    neurons, timing = (network.hidden, network.outputs), (network.settle, network.count)
+    return _Order(data, layer, neurons, timing, most, (spread, spread), settings.seed, task, network, tables)
 
 
 def float_network(session: Session, settings: Settings) -> FloatNetwork:
@@ -133,13 +144,15 @@ def float_network(session: Session, settings: Settings) -> FloatNetwork:
         float_neuron(emulator.mapped, name, emulator.dt, settings.without) for name in ("hidden", "outputs")
     )
     schedule = session.schedule
-    return FloatNetwork(sees, reads, circuit.n_units, hidden, outputs, settle=schedule.settle, count=schedule.decide)
+    return FloatNetwork(sees, reads, circuit.n_units, hidden, outputs, settle=schedule.settle, count=schedule.answered)
 
 
 def spread_of(device: DeviceSpec, settings: Settings) -> Spread:
     """Spread of virtual dies: that from neuron to neuron of the device file, and from synapse to synapse, as switched.
 
-    The charge of a code holds the spread of its pulse and of its synapse's time constant.
+    The charge of a code holds the spread of its pulse and of its synapse's time constant.  Where a word has a mask its
+    pulse is taken to spread as the largest base current, that more than half of it comes from; that positive and
+    negative words of a neuron share their base currents is left out.
 
     Examples
     --------
@@ -149,10 +162,9 @@ def spread_of(device: DeviceSpec, settings: Settings) -> Spread:
     0.36
     """
     applied = switches(settings.without, settings.scale)
-    sigma = {
-        name: reference_sigma(device, settings.mismatch_model, name)
-        for name in ("I_tau", "I_gain", "I_w_ampa", "I_tau_ampa")
-    }
-    charge = float(np.hypot(sigma["I_w_ampa"], sigma["I_tau_ampa"]))
-    spread = Spread(sigma["I_tau"], sigma["I_gain"], charge).times(applied.scale("mismatch_within_core"))
+    pulse = BASES[-1] if device.weights == "masks" else "I_w_ampa"
+    leak, gain, pulse, decay = (
+        reference_sigma(device, settings.mismatch_model, name) for name in ("I_tau", "I_gain", pulse, "I_tau_ampa")
+    )
+    spread = Spread(leak, gain, float(np.hypot(pulse, decay))).times(applied.scale("mismatch_within_core"))
     return replace(spread, slot=device.mismatch.slot * applied.scale("mismatch_slot"))

@@ -11,9 +11,11 @@ from chipemu.errors import InputError, UnknownNameError
 from chipemu.learning import transfer
 from chipemu.learning.experiment import learn
 from chipemu.learning.float_neuron import float_neuron
+from chipemu.learning.schedule import Schedule
 from chipemu.learning.settings import Settings
 from chipemu.learning.train import Budget
 from chipemu.learning.transfer import check_transfer, spread_of
+from chipemu.parameters import nominal_charge, nominal_decay
 from chipemu.tasks import load_task
 from chipemu.validation.soma import firing_rates
 
@@ -45,19 +47,32 @@ def test_spread_of_virtual_dies_follows_the_switches_of_the_real_ones():
     assert once.leak == device.mismatch.within_core["I_tau"]
 
 
+def test_virtual_dies_of_masked_words_spread_as_their_largest_base_current():
+    device = load_device("dynapse2")
+    within = device.mismatch.within_core
+    spread = spread_of(device, Settings("yinyang", device="dynapse2"))
+    assert spread.charge == pytest.approx(np.hypot(within["I_w3"], within["I_tau_ampa"]))
+
+
 @pytest.mark.parametrize(
-    ("changes", "where", "text"),
+    ("changes", "text"),
     [
-        ({"hidden": 0}, "chip", "--hidden"),
-        ({}, "host", "--where chip"),
-        ({"start_from": "a.h5"}, "chip", "--from"),
-        ({"permute_labels": True}, "chip", "--permute-labels"),
+        ({"hidden": 0}, "--hidden"),
+        ({"recurrent": True}, "--recurrent"),
+        ({"task": "delayed-cue"}, "inputs that change"),
+        ({"start_from": "a.h5"}, "--from"),
+        ({"permute_labels": True}, "--permute-labels"),
     ],
 )
-def test_wrong_combinations_are_refused_with_what_to_do(changes, where, text):
-    settings = Settings("yinyang", **{"hidden": 120, "transfer": "snn", **changes})
+def test_wrong_combinations_are_refused_with_what_to_do(changes, text):
+    settings = Settings(**{"task": "yinyang", "hidden": 120, "transfer": "snn", **changes})
     with pytest.raises(InputError, match=text):
-        check_transfer(settings, where)
+        check_transfer(settings, load_task(settings.task))
+
+
+def test_a_host_without_masks_is_refused_by_its_device():
+    with pytest.raises(InputError, match="--device dynapse2"):
+        learn(Settings("yinyang", hidden=4, transfer="snn", device="dynapse1"))
 
 
 def test_unknown_float_network_is_refused_by_name():
@@ -106,6 +121,24 @@ def test_every_die_gets_the_same_codes_and_both_accuracies_are_reported(untraine
     assert not np.isfinite(result["accuracy_cloned"]).any()
 
 
+def test_a_host_writes_the_same_codes_into_the_words_of_every_die(untrained):
+    result = hand_over(device="dynapse2", chip_seeds=(1, 2), budget=Budget(0))
+    assert np.array_equal(*result["weight"])
+    asked = np.clip(np.rint(untrained[0].first[0]) + untrained[0].network.sees, -15, 15)
+    assert np.array_equal(result["weight_hidden"].values[1, 0], asked)
+    assert np.isfinite(result["accuracy_transferred"]).all()
+
+
+def test_a_unit_of_a_masked_word_charges_what_its_base_current_does():
+    device, net = load_device("dynapse2"), Network("one")
+    net.population("cells", 1, point="se2-hidden")
+    found = float_neuron(map_network(net, device), "cells", 5e-4, EXACT)
+    point = load_point("se2-hidden", device)
+    tau = nominal_decay(device, point, "ampa")
+    assert found.tau_syn == pytest.approx(tau, rel=1e-3)
+    assert found.step_current * tau == pytest.approx(nominal_charge(device, point, "ampa") / 15, rel=0.03)
+
+
 def test_dies_train_on_from_what_they_are_given(untrained):
     result = hand_over(budget=Budget(4, 1, 4, 1))
     assert result["accuracy_transferred"].shape == (1, 1)
@@ -119,10 +152,19 @@ def test_orders_that_differ_only_in_dies_are_one(untrained):
     assert untrained[0] == untrained[1] == untrained[4]
 
 
+def test_a_longer_answer_is_another_order_and_counts_as_long_in_the_float_network(untrained):
+    for answer in (0.0, 0.6):
+        hand_over(schedule=Schedule(decide=0.2, answer=answer), budget=Budget(0))
+    assert [order.network.count for order in untrained] == [0.2, 0.6]
+    assert len(set(untrained)) == 2
+
+
 @pytest.mark.slow
-def test_transferred_weights_do_on_a_nominal_die_what_they_do_in_the_float_network():
+@pytest.mark.parametrize("device", ["dynapse1-plastic", "dynapse2"])
+def test_transferred_weights_do_on_a_nominal_die_what_they_do_in_the_float_network(device):
     settings = Settings(
         "yinyang",
+        device=device,
         hidden=60,
         transfer="snn",
         without=(*all_but(()), "calibration"),
