@@ -16,7 +16,7 @@ class Ledger:
     controller_spikes : int
         The part of them fired by controllers.
     control_charge_C : float
-        Feedback charge delivered into the outputs [C].
+        Feedback charge of the outputs, in an open loop what controllers ask for [C].
     weight_writes : int
         CAM words or plastic codes whose value changed.
     cell_writes : int

@@ -166,7 +166,7 @@ _CALIBRATION = (
 _LEDGER = (
     Variable("ledger_spikes", _RUN, "1", "count", "output spikes of all neurons"),
     Variable("ledger_controller_spikes", _RUN, "1", "count", "spikes fired by controllers"),
-    Variable("ledger_control_charge_C", _RUN, "C", "real", "feedback charge delivered into the outputs"),
+    Variable("ledger_control_charge_C", _RUN, "C", "real", "feedback charge of outputs, or asked for in an open loop"),
     Variable("ledger_weight_writes", _RUN, "1", "count", "CAM words or plastic codes whose value changed"),
     Variable("ledger_cell_writes", _RUN, "1", "count", "writes of a memristive pair or of a capacitor"),
     Variable("ledger_uploads", _RUN, "1", "count", "weight images sent to the chip"),

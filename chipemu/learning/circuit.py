@@ -127,7 +127,13 @@ class Circuit:
 
 
 def build_circuit(
-    task: Task, where: str, controller: Controller, latched: Latched = _AS_DEVICE, hidden: Hidden | None = None
+    task: Task,
+    where: str,
+    controller: Controller,
+    latched: Latched = _AS_DEVICE,
+    hidden: Hidden | None = None,
+    *,
+    closed: bool = True,
 ) -> Circuit:
     """Network of a classifier under feedback control.
 
@@ -138,6 +144,7 @@ def build_circuit(
     controller : wiring recipe
     latched : latches of the output neurons and of their trained synapses
     hidden : recipe of a hidden layer; None for one layer
+    closed : whether controllers reach their output neurons; in an open loop a host only reads what they report
     """
     k, n_units = controller.neurons_per_unit, task.n_classes
     n = k * n_units
@@ -177,8 +184,7 @@ def build_circuit(
             name=f"{inhibited_by.name} inhibit {pool.name}",
         )
         net.project(gate, pool, receptor="gaba_a", words=controller.gate_words, name=f"gate {pool.name}")
-    net.project(positive, outputs, receptor="nmda", words=controller.feedback_words, pairs="one", name="raise outputs")
-    net.project(
-        negative, outputs, receptor="gaba_a", words=controller.feedback_words, pairs="one", name="lower outputs"
-    )
+    ways = (positive, "nmda", "raise outputs"), (negative, "gaba_a", "lower outputs")
+    for pool, receptor, name in ways if closed else ():
+        net.project(pool, outputs, receptor=receptor, words=controller.feedback_words, pairs="one", name=name)
     return Circuit(net, task.n_sources, n_units, k, hidden)

@@ -29,6 +29,7 @@ from chipemu.learning.settings import (
     chip_rules,
     hidden_layer,
     host_rule,
+    is_closed,
     output_latches,
     place,
     usual_length,
@@ -142,7 +143,8 @@ def _prepare(task: Task, settings: Settings, tick: Tick) -> _Laboratory:
     layer = hidden_layer(settings)
     if layer is not None:
         check_place(device, where, layer)
-    circuit = build_circuit(task, where, controller, choose(output_latches(settings), device), layer)
+    latched = choose(output_latches(settings), device)
+    circuit = build_circuit(task, where, controller, latched, layer, closed=is_closed(settings))
     mapped = (
         load_mapping(settings.mapping, circuit.network, device)
         if settings.mapping

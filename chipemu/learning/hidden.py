@@ -26,8 +26,9 @@ float weights of the outputs; a neuron that fired in the window counts as one th
 Recurrent, hidden neurons also read some of one another through plastic synapses, which learn by the same rule.
 
 In target propagation (Meulemans et al. 2020) the loop stays open: feedback is inverse, and the current that controllers
-send to the outputs is apical there too.  Outputs stay at their free rates, so that controllers report target minus free
-output all the time, and a hidden neuron is told once by how much its rate should be another.
+send to the outputs is apical there too; at a host controllers reach nothing, and it reads what they report.  Outputs
+stay at their free rates, so that controllers report target minus free output all the time, and a hidden neuron is told
+once by how much its rate should be another.
 
 Under least control (Meulemans et al. 2022) the current is injected after all: it moves the hidden neurons to a state in
 which the outputs are as asked, and the same rule there, w <- w + eta psi s, is to let the network hold this state with

@@ -71,7 +71,8 @@ class Settings:
         which then no gate holds silent
     hidden : hidden neurons; 0 for one layer
     least_control : feedback is injected into hidden neurons, and they learn in the state that it brings about
-    target_propagation : inverse feedback in an open loop, with hidden neurons: feedback moves neither them nor outputs
+    target_propagation : inverse feedback in an open loop, with hidden neurons: feedback moves neither them nor outputs;
+        at a host controllers reach nothing on the die
     layer : recipe of the hidden layer, whose number of neurons is ``hidden``; None takes the usual one of the task
     feedback : how it reaches hidden neurons, of ``FEEDBACKS``: its random signs are kept, or the host rewrites it at
         checkpoints after what the outputs have learned, or after what controllers answer to noise; None takes the usual
@@ -312,8 +313,15 @@ def _feedback(settings: Settings, layer: Hidden) -> str:
 
 
 def output_latches(settings: Settings) -> tuple[str, ...]:
-    """Latches of the output neurons and their trained synapses; in an open loop their feedback is apical."""
-    return (*settings.latches, APICAL) if settings.target_propagation else settings.latches
+    """Latches of the output neurons and their trained synapses; in an open loop synapses on the chip sense feedback
+    that is apical, and a host reads it off the controllers, which reach nothing."""
+    apical = settings.target_propagation and place(settings)[1] == "chip"
+    return (*settings.latches, APICAL) if apical else settings.latches
+
+
+def is_closed(settings: Settings) -> bool:
+    """Whether controllers reach their output neurons, with whatever effect."""
+    return not settings.target_propagation or place(settings)[1] == "chip"
 
 
 def host_rule(settings: Settings) -> HostRule:

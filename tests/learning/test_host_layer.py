@@ -9,12 +9,12 @@ from chipemu import Emulator, load_device, map_network, sample_chip
 from chipemu.errors import InputError
 from chipemu.learning.circuit import build_circuit
 from chipemu.learning.experiment import learn
-from chipemu.learning.feedback import host_feedback, mirrored_feedback, read_by_units
+from chipemu.learning.feedback import host_feedback, inverse_feedback, mirrored_feedback, read_by_units
 from chipemu.learning.hidden import HIDDEN, MASK_UNITS, TRAINED, feedback_signs, first_weights
 from chipemu.learning.recipes import usual, usual_controller, usual_host
 from chipemu.learning.rules import HostLearner, _spikes_of, round_trains
 from chipemu.learning.session import Session
-from chipemu.learning.settings import Settings, hidden_layer, host_rule, place
+from chipemu.learning.settings import Settings, hidden_layer, host_rule, is_closed, output_latches, place
 from chipemu.learning.train import Budget
 from chipemu.tasks import load_task
 
@@ -29,7 +29,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:time step")
 def make_learner(settings=BASE, shuffle=False):
     layer, device = hidden_layer(settings), place(settings)[0]
     task = load_task("yinyang").with_trains(layer.trains)
-    circuit = build_circuit(task, "host", usual_controller("yinyang", "host", device, N), hidden=layer)
+    recipe = usual_controller("yinyang", "host", device, N)
+    circuit = build_circuit(task, "host", recipe, hidden=layer, closed=is_closed(settings))
     emulator = Emulator([sample_chip(device, 1)], map_network(circuit.network, device), dt=DT)
     session = Session(emulator, circuit, usual("yinyang", N)[1], [np.random.SeedSequence([0, 1])])
     emulator.upload(first_weights(layer, circuit, task.rates["train"], MASK_UNITS, [np.random.default_rng(0)]))
@@ -72,6 +73,43 @@ def test_a_hidden_synapse_sees_what_feedback_would_bring_and_only_where_its_neur
     expected = fired[:, None] * (mirrored_feedback(circuit.hidden, read)[0] @ of_units)
     assert np.abs(expected).max() > 0
     np.testing.assert_allclose(seen[HIDDEN][0], expected)
+
+
+OPEN = replace(BASE, target_propagation=True)
+
+
+def test_in_an_open_loop_controllers_reach_nothing_and_their_spikes_alone_teach_through_the_inverse():
+    learner, task = make_learner(OPEN)
+    circuit = learner.session.circuit
+    assert output_latches(OPEN) == ()
+    assert not {p.name for p in circuit.network.projections if p.pre.name in ("positive", "negative")}
+    learner.shadow[TRAINED] = circuit.connected() * np.random.default_rng(1).normal(0, 3, (1, 30, N))
+    window, events, seen = teach(learner, task)
+    read = read_by_units(circuit, {TRAINED: circuit.flat_weights(learner.shadow[TRAINED])})
+    controllers = _spikes_of(window, learner.session.controllers)
+    of_units = learner._seen_by(events, circuit.n_inputs, controllers)[0].reshape(3, 10, -1).mean(1)
+    fired = spikes_of_hidden(learner, window) > 0
+    expected = fired[:, None] * (inverse_feedback(circuit.hidden, read)[0] @ of_units)
+    assert np.abs(expected).max() > 0
+    np.testing.assert_allclose(seen[HIDDEN][0], expected)
+
+
+@pytest.mark.parametrize("settings", [BASE, OPEN])
+def test_only_a_closed_loop_moves_the_outputs(settings):
+    learner, task = make_learner(settings)
+    session, outputs = learner.session, learner.session.emulator.mapped.neuron_slice("outputs")
+    inputs, everyone = task.rates["train"][0][None], np.ones(1, bool)
+    count = {}
+    for targets in (None, np.array([[80.0, 0.0, 0.0]])):
+        window, _ = session.play(inputs, targets, everyone, 0.5, active=everyone)
+        count[targets is not None] = window.count[0, outputs][:10].sum()
+    assert (count[True] > count[False] + 100) == is_closed(settings)
+
+
+def test_an_open_loop_trains_a_die_through_the_whole_pipeline():
+    result = learn(replace(OPEN, budget=QUICK))
+    assert np.isfinite(result["accuracy_validation"]).all()
+    assert result["target_error_on"].item() == pytest.approx(result["target_error_off"].item(), abs=1.0)
 
 
 def test_an_output_synapse_sees_its_hidden_neurons_spikes():
@@ -133,8 +171,6 @@ def test_a_short_training_ends_in_whole_units_of_both_layers():
         ({"device": "dynapse1", "where": "host"}, "Use --device dynapse2"),
         ({"recurrent": True}, "Use --device dynapse1-plastic"),
         ({"feedback": "learned"}, "Use --device dynapse1-plastic"),
-        ({"target_propagation": True}, "apical"),
-        ({"transfer": "snn"}, "chip"),
     ],
 )
 def test_what_a_host_cannot_do_is_refused(wrong, text):
