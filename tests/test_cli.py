@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -391,6 +392,17 @@ def test_words_become_settings(asked, chipemu):
     assert (settings.schedule.gated, settings.schedule.target_rate) == (False, 30.0)
     assert (settings.host.weights, settings.eta) == ("tied", 0.5)
     assert (settings.permute_labels, settings.inject) == (True, False)
+
+
+def test_tied_weights_change_nothing_else_of_the_rule_of_a_hidden_layer(asked, chipemu):
+    from chipemu.learning.settings import host_rule
+
+    common = "learn yinyang --device dynapse2 --hidden 16"
+    for words in (common, f"{common} --weights tied"):
+        assert chipemu(*shlex.split(words))[0] == 0
+    usual, tied = (host_rule(settings) for settings in asked)
+    assert usual.hidden > 0
+    assert tied == replace(usual, weights="tied")
 
 
 @pytest.mark.parametrize("task", ["binary", "yinyang"])

@@ -16,7 +16,6 @@ from chipemu.cli.terminal import Json, check_output, note, print_json, progress
 from chipemu.errors import InputError
 
 if TYPE_CHECKING:
-    from chipemu.learning.rules import HostRule
     from chipemu.learning.settings import Settings
     from chipemu.learning.train import Budget
 
@@ -308,26 +307,18 @@ def _run(settings: Settings, out: Path | None, drawn: dict, as_json: bool, start
 def _settings(*, numbers, chip_seeds, budget, schedule, weights, **chosen) -> Settings:
     """Settings of the experiment; what was not given stays as usual for the task."""
     from chipemu.learning.recipes import usual
-    from chipemu.learning.settings import Settings
+    from chipemu.learning.settings import Settings, host_rule
     from chipemu.seeds import CHIPS, NOISE, seeds
 
     usual_budget, usual_schedule = usual(chosen["task"], chosen["hidden"], chosen["least_control"], chosen["rules"])
-    return Settings(
+    settings = Settings(
         **chosen,
         chip_seeds=chip_seeds or seeds(chosen["seed"], numbers[0], CHIPS),
         noise_seeds=seeds(chosen["seed"], numbers[1], NOISE),
         budget=_budget(_handed_over(usual_budget, chosen["start_from"] or chosen["transfer"]), **budget),
         schedule=replace(usual_schedule, **_given(schedule)),
-        host=replace(_usual_host(chosen), weights=weights) if weights else None,
     )
-
-
-def _usual_host(chosen: dict) -> HostRule:
-    from chipemu.learning.recipes import usual_host
-    from chipemu.learning.settings import Settings, place
-
-    task = chosen["task"]
-    return usual_host(task, place(Settings(task, device=chosen["device"], where=chosen["where"]))[0])
+    return replace(settings, host=replace(host_rule(settings), weights=weights)) if weights else settings
 
 
 def _handed_over(usual: Budget, start_from: str | None) -> Budget:

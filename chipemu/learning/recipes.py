@@ -35,7 +35,7 @@ CONTROLLED = {
 ETA_NEURONS = 30  # hidden neurons for which a recipe gives its learning rate
 DEFAULT_HIDDEN_ETA = 1.5  # of outputs that read a hidden layer
 HIDDEN_ETA = {"delayed-cue": 0.5}  # where it is another
-CONTROLLED_ETA = 0.5  # under least control
+CONTROLLED_ETA = 0.25  # under least control; at twice that two dies of five end four points lower
 
 # With many inputs one word of an output neuron must weigh little, or the codes cannot tell the rates asked for apart.
 # Rates of 80 Hz stand further above the dead band of the controllers than 40 Hz; a controller that fires by itself
@@ -71,7 +71,7 @@ TRACED_ETA = 1.0
 _DEEPER = Budget(6000, 24, 100, 1, 4, ((0.33, 0.3), (0.66, 0.1), (0.83, 0.04)))
 _LONG = replace(_BRIGHT, margin=8, settle=0.06, decide=0.2, gap=0.02)
 # Control comes on after a wrong decision and never else, so that its amount is what is still to be learned.
-_LEAST = (Budget(6000, 20, 100, 1, 4, ((0.4, 0.3), (0.7, 0.1))), replace(_LONG, margin=0, decide=0.4))
+_LEAST = (Budget(6000, 20, 100, 1, 4, ((0.4, 0.3), (0.7, 0.1), (0.85, 0.03))), replace(_LONG, margin=0, decide=0.4))
 DEEP = {
     "digits": (_DEEPER, _BRIGHT),
     # 3500 images are seen four times
@@ -95,12 +95,14 @@ _SE2_CHARGE = 0.625
 _HIDDEN_HOST = HostRule(eta=1.0, forget=0.0, rounding="balanced", limit=MASK_UNITS, hidden=0.0625)
 # Few sources, each of many trains: their words weigh eight times as much, and as many steps move a neuron more.
 HIDDEN_HOST_RULES = {"yinyang": replace(_HIDDEN_HOST, eta=0.2, hidden=0.01)}
+OPEN_RATE = 0.25  # of the learning rate in a closed loop: an error that nothing corrects is reported to the end
 
 
-def usual_host(task: str, device: DeviceSpec | None = None, hidden: int = 0) -> HostRule:
+def usual_host(task: str, device: DeviceSpec | None = None, hidden: int = 0, closed: bool = True) -> HostRule:
     """Numbers of the host's rule that a task is trained with on a device, unless told otherwise."""
     if hidden:
-        return HIDDEN_HOST_RULES.get(task, _HIDDEN_HOST)
+        rule = HIDDEN_HOST_RULES.get(task, _HIDDEN_HOST)
+        return rule if closed else replace(rule, eta=rule.eta * OPEN_RATE)
     rule = HOST_RULES.get(task, HostRule())
     if not is_dynapse2(device):
         return rule

@@ -326,7 +326,7 @@ def is_closed(settings: Settings) -> bool:
 
 def host_rule(settings: Settings) -> HostRule:
     """Numbers of the host's rule in an experiment: the usual ones of the task, unless told otherwise."""
-    rule = settings.host or usual_host(settings.task, place(settings)[0], settings.hidden)
+    rule = settings.host or usual_host(settings.task, place(settings)[0], settings.hidden, is_closed(settings))
     if settings.eta is not None:
         rule = replace(rule, eta=settings.eta)
     if settings.freeze_hidden:

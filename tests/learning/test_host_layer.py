@@ -94,6 +94,11 @@ def test_in_an_open_loop_controllers_reach_nothing_and_their_spikes_alone_teach_
     np.testing.assert_allclose(seen[HIDDEN][0], expected)
 
 
+def test_an_open_loop_learns_more_slowly_unless_told_otherwise():
+    assert host_rule(OPEN).eta == 0.25 * host_rule(BASE).eta
+    assert host_rule(replace(OPEN, eta=0.3)).eta == host_rule(replace(BASE, eta=0.3)).eta == 0.3
+
+
 @pytest.mark.parametrize("settings", [BASE, OPEN])
 def test_only_a_closed_loop_moves_the_outputs(settings):
     learner, task = make_learner(settings)
