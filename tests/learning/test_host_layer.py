@@ -21,6 +21,7 @@ from chipemu.tasks import load_task
 DT = 5e-4
 N = 12
 BASE = Settings("yinyang", "dynapse2", hidden=N, chip_seeds=(1,), without=("calibration",))
+OPEN = replace(BASE, target_propagation=True)
 QUICK = Budget(6, 1, 4)
 
 pytestmark = pytest.mark.filterwarnings("ignore:time step")
@@ -60,8 +61,9 @@ def test_controllers_reach_no_hidden_neuron_and_its_words_are_free():
     assert np.bincount(circuit.network[HIDDEN].pairs[:, 1]).max() <= device.chip.n_cam_words
 
 
-def test_a_hidden_synapse_sees_what_feedback_would_bring_and_only_where_its_neuron_fired():
-    learner, task = make_learner()
+@pytest.mark.parametrize(("settings", "follow"), [(BASE, mirrored_feedback), (OPEN, inverse_feedback)])
+def test_a_hidden_synapse_sees_what_feedback_would_bring_and_only_where_its_neuron_fired(settings, follow):
+    learner, task = make_learner(settings)
     circuit = learner.session.circuit
     learner.shadow[TRAINED] = circuit.connected() * np.random.default_rng(1).normal(0, 3, (1, 30, N))
     window, events, seen = teach(learner, task)
@@ -70,28 +72,15 @@ def test_a_hidden_synapse_sees_what_feedback_would_bring_and_only_where_its_neur
     read = read_by_units(circuit, {TRAINED: circuit.flat_weights(learner.shadow[TRAINED])})
     controllers = _spikes_of(window, learner.session.controllers)
     of_units = learner._seen_by(events, circuit.n_inputs, controllers)[0].reshape(3, 10, -1).mean(1)
-    expected = fired[:, None] * (mirrored_feedback(circuit.hidden, read)[0] @ of_units)
+    expected = fired[:, None] * (follow(circuit.hidden, read)[0] @ of_units)
     assert np.abs(expected).max() > 0
     np.testing.assert_allclose(seen[HIDDEN][0], expected)
 
 
-OPEN = replace(BASE, target_propagation=True)
-
-
-def test_in_an_open_loop_controllers_reach_nothing_and_their_spikes_alone_teach_through_the_inverse():
-    learner, task = make_learner(OPEN)
-    circuit = learner.session.circuit
+def test_in_an_open_loop_controllers_reach_nothing():
+    circuit = make_learner(OPEN)[0].session.circuit
     assert output_latches(OPEN) == ()
     assert not {p.name for p in circuit.network.projections if p.pre.name in ("positive", "negative")}
-    learner.shadow[TRAINED] = circuit.connected() * np.random.default_rng(1).normal(0, 3, (1, 30, N))
-    window, events, seen = teach(learner, task)
-    read = read_by_units(circuit, {TRAINED: circuit.flat_weights(learner.shadow[TRAINED])})
-    controllers = _spikes_of(window, learner.session.controllers)
-    of_units = learner._seen_by(events, circuit.n_inputs, controllers)[0].reshape(3, 10, -1).mean(1)
-    fired = spikes_of_hidden(learner, window) > 0
-    expected = fired[:, None] * (inverse_feedback(circuit.hidden, read)[0] @ of_units)
-    assert np.abs(expected).max() > 0
-    np.testing.assert_allclose(seen[HIDDEN][0], expected)
 
 
 def test_an_open_loop_learns_more_slowly_unless_told_otherwise():
