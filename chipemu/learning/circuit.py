@@ -150,11 +150,11 @@ def build_circuit(
     n = k * n_units
     net = Network(task.name)
     inputs = net.sources("inputs", task.n_sources)
-    targets = net.sources("targets", n)
-    gate = net.sources("gate", 1)
+    net.sources("targets", n)
+    net.sources("gate", 1)
     outputs = net.population("outputs", n, point=controller.output_point, latches=latched.neurons)
-    positive = net.population("positive", n, point=controller.controller_point)
-    negative = net.population("negative", n, point=controller.controller_point)
+    for pool in ("positive", "negative"):
+        net.population(pool, n, point=controller.controller_point)
     senders, sees = inputs, np.tile(task.receptive_fields(k), (n_units, 1))
     if hidden is not None:
         senders, sees = add_hidden(net, task, hidden, STORES[where], k)
@@ -170,21 +170,17 @@ def build_circuit(
         stp=latched.stp,
         delay=latched.delay,
     )
-    words = controller.comparison_words
-    for pool, excited_by, inhibited_by in ((positive, targets, outputs), (negative, outputs, targets)):
-        net.project(
-            excited_by, pool, receptor="ampa", words=words, pairs="one", name=f"{excited_by.name} excite {pool.name}"
-        )
-        net.project(
-            inhibited_by,
-            pool,
-            receptor="gaba_b",
-            words=words,
-            pairs="one",
-            name=f"{inhibited_by.name} inhibit {pool.name}",
-        )
-        net.project(gate, pool, receptor="gaba_a", words=controller.gate_words, name=f"gate {pool.name}")
-    ways = (positive, "nmda", "raise outputs"), (negative, "gaba_a", "lower outputs")
-    for pool, receptor, name in ways if closed else ():
-        net.project(pool, outputs, receptor=receptor, words=controller.feedback_words, pairs="one", name=name)
+    _wire_controllers(net, controller, closed)
     return Circuit(net, task.n_sources, n_units, k, hidden)
+
+
+def _wire_controllers(net: Network, controller: Controller, closed: bool) -> None:
+    """Let controllers compare outputs with targets, the gate silence them, and a closed loop move the outputs."""
+    for pool, excited_by, inhibited_by in (("positive", "targets", "outputs"), ("negative", "outputs", "targets")):
+        for sender, receptor, verb in ((excited_by, "ampa", "excite"), (inhibited_by, "gaba_b", "inhibit")):
+            words, name = controller.comparison_words, f"{sender} {verb} {pool}"
+            net.project(sender, pool, receptor=receptor, words=words, pairs="one", name=name)
+        net.project("gate", pool, receptor="gaba_a", words=controller.gate_words, name=f"gate {pool}")
+    for pool, receptor, name in (("positive", "nmda", "raise outputs"), ("negative", "gaba_a", "lower outputs")):
+        if closed:
+            net.project(pool, "outputs", receptor=receptor, words=controller.feedback_words, pairs="one", name=name)

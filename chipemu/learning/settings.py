@@ -315,7 +315,7 @@ def _feedback(settings: Settings, layer: Hidden) -> str:
 def output_latches(settings: Settings) -> tuple[str, ...]:
     """Latches of the output neurons and their trained synapses; in an open loop synapses on the chip sense feedback
     that is apical, and a host reads it off the controllers, which reach nothing."""
-    apical = settings.target_propagation and place(settings)[1] == "chip"
+    apical = settings.target_propagation and is_closed(settings)
     return (*settings.latches, APICAL) if apical else settings.latches
 
 

@@ -162,9 +162,9 @@ def spread_of(device: DeviceSpec, settings: Settings) -> Spread:
     0.36
     """
     applied = switches(settings.without, settings.scale)
-    pulse = BASES[-1] if device.weights == "masks" else "I_w_ampa"
+    weight = BASES[-1] if device.weights == "masks" else "I_w_ampa"
     leak, gain, pulse, decay = (
-        reference_sigma(device, settings.mismatch_model, name) for name in ("I_tau", "I_gain", pulse, "I_tau_ampa")
+        reference_sigma(device, settings.mismatch_model, name) for name in ("I_tau", "I_gain", weight, "I_tau_ampa")
     )
     spread = Spread(leak, gain, float(np.hypot(pulse, decay))).times(applied.scale("mismatch_within_core"))
     return replace(spread, slot=device.mismatch.slot * applied.scale("mismatch_slot"))
